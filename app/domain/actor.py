@@ -1,0 +1,32 @@
+"""Who is acting: one value that every service takes and every event names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+ActorKind = Literal["patient", "staff", "screen", "system", "anonymous"]
+Role = Literal["patient", "doctor", "desk", "admin", "auditor", "screen", "system"]
+
+
+@dataclass(frozen=True)
+class Actor:
+    """One who acts.
+
+    `ref` is random and says nothing: an account's for patients, a staff member's, a screen's. `session` names the web
+    session (never its token), so that one sitting counts as one opening. `clinics` are those a staff member works in.
+    """
+
+    kind: ActorKind
+    ref: str | None = None
+    role: Role | None = None
+    session: str | None = None
+    clinics: frozenset[str] = frozenset()
+
+    @property
+    def is_signed_in(self) -> bool:
+        return self.ref is not None and self.kind in ("patient", "staff", "screen")
+
+
+ANONYMOUS = Actor("anonymous")
+SYSTEM = Actor("system", ref="system", role="system")

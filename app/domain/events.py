@@ -1,0 +1,93 @@
+"""The event types there are, and the reviewed `detail` fields of each.
+
+`docs/events.md` says the same in words, with the route, command or timer that makes each; a test holds the two together.
+Detail is what a person wants to read on a receipt: never clinical, never a name, never a number of a person. Where the
+type itself would tell something sensitive, only its class is named (`record.signed`, not "diagnosis written").
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Detail = dict[str, str | int | bool | None]
+
+
+@dataclass(frozen=True)
+class EventType:
+    """One type: its `detail` fields, and on which page of a person's receipts it stands.
+
+    `look` types are somebody's opening, or attempt at it; when the actor is not the person they stand under 谁看过.
+    """
+
+    fields: frozenset[str]
+    side: Literal["act", "look"] = "act"
+
+
+def _act(*fields: str) -> EventType:
+    return EventType(frozenset(fields))
+
+
+def _look(*fields: str) -> EventType:
+    return EventType(frozenset(fields), "look")
+
+
+CATALOGUE: dict[str, EventType] = {
+    # sign-in
+    "account.created": _act("door"),
+    "session.signed_in": _act("door"),
+    "session.signed_out": _act(),
+    "staff.signed_in": _act("role"),
+    "staff.signed_out": _act(),
+    "code.sent": _act("purpose"),
+    # people
+    "consent.given": _act("purpose", "wording"),
+    "person.bound": _act("relation", "proof"),
+    "person.bind_requested": _act("relation"),
+    "person.claimed": _act("proof"),
+    "person.superseded": _act(),
+    "person.unbound": _act("relation"),
+    "claim_code.issued": _act("valid_minutes"),
+    "guardianship.requested": _act(),
+    "guardianship.verified": _act("until"),
+    "person.registered": _act("document"),
+    # booking
+    "appointment.held": _act("starts_at", "held_until"),
+    "appointment.released": _act(),
+    "appointment.booked": _act("starts_at"),
+    "appointment.cancelled": _act("by"),
+    # check-in and queue
+    "appointment.checked_in": _act("ticket", "method"),
+    "ticket.called": _act("ticket", "room"),
+    "ticket.recalled": _act("ticket", "room", "calls"),
+    "ticket.passed": _act("ticket", "passes"),
+    "ticket.requeued": _act("ticket", "places"),
+    "ticket.no_show": _act("ticket", "passes"),
+    # visit and records
+    "visit.started": _act("room"),
+    "visit.finished": _act(),
+    "record.signed": _act("part"),
+    "record.imported": _act("count", "kept_unverified"),
+    "record.opened": _look("count"),
+    "identity.opened": _look("fields"),
+    "act.refused": _look("rule"),
+    # the house
+    "board.opened": _act("board"),
+    "screen.paired": _act(),
+    "screen.unpaired": _act(),
+    "screen.code_shown": _act(),
+    "staff.created": _act("role"),
+    "staff.disabled": _act(),
+    "staff.role_granted": _act("role"),
+    "rules.changed": _act("rule"),
+    "session.planned": _act("starts_at", "ends_at", "slots"),
+}
+
+
+def check_detail(event_type: str, detail: Detail) -> None:
+    """Raise ValueError unless `event_type` exists and `detail` has exactly its fields. A mistake of ours, never input's."""
+    known = CATALOGUE.get(event_type)
+    if known is None:
+        raise ValueError(f"no such event type: {event_type}")
+    if frozenset(detail) != known.fields:
+        raise ValueError(f"{event_type} takes {sorted(known.fields)}, not {sorted(detail)}")
