@@ -1,0 +1,105 @@
+"""What can go wrong in the ledger, and whose fault it is.
+
+    LedgerError
+    ├── MalformedError          bytes from outside that do not follow their format
+    │   ├── MalformedPath       a tile path no tree can have, or a second spelling of one
+    │   ├── MalformedTile       a hash tile or an entry bundle of the wrong shape
+    │   ├── MalformedNote       not a signed note, or a signature line of the wrong shape
+    │   ├── MalformedKey        not a key in its text form
+    │   │   └── UnsupportedKey  a key of a kind this package cannot check
+    │   ├── MalformedCheckpoint a signed text that is not a checkpoint
+    │   ├── MalformedPolicy     not a policy of logs and witnesses
+    │   ├── MalformedJSON       not JSON in its one canonical spelling
+    │   └── MalformedReceipt    not a receipt
+    ├── VerificationError       well formed, but not true; `step` says which check failed
+    ├── SourceError             a published log whose files cannot be had; `path` says which
+    ├── StateError              the file that remembers the last audit cannot be read or written
+    ├── StoreError              our own storage contradicts itself, or refuses us
+    └── RefusedToStart          signing now could break a promise; `way_out` is for the operator
+
+Arguments that only we can get wrong raise ValueError instead.
+"""
+
+
+class LedgerError(Exception):
+    """Everything this package raises on purpose."""
+
+
+class MalformedError(LedgerError):
+    """Bytes from outside do not follow their format."""
+
+
+class MalformedPath(MalformedError):
+    """No tile of any tree has this path, or not in this spelling."""
+
+
+class MalformedTile(MalformedError):
+    """A hash tile or an entry bundle has the wrong shape."""
+
+
+class MalformedNote(MalformedError):
+    """This is not a signed note."""
+
+
+class MalformedKey(MalformedError):
+    """This is not a verifier key or a private key."""
+
+
+class UnsupportedKey(MalformedKey):
+    """The key is well formed, but of a kind this package cannot check."""
+
+
+class MalformedCheckpoint(MalformedError):
+    """The signed text is not a checkpoint."""
+
+
+class MalformedPolicy(MalformedError):
+    """This is not a policy; the message begins with the number of the line."""
+
+
+class MalformedJSON(MalformedError):
+    """This is not JSON in its canonical form."""
+
+
+class MalformedReceipt(MalformedError):
+    """This is not a receipt."""
+
+
+class VerificationError(LedgerError):
+    """What was shown is well formed but does not prove what it should.
+
+    `step` is one of a short list of names (see `ledger.receipt` and `ledger.audit`), for programs; the message is for
+    people. `facts` are what the check compared, for whoever wants to look further.
+    """
+
+    def __init__(self, step: str, message: str, **facts: object) -> None:
+        super().__init__(message)
+        self.step = step
+        self.facts = facts
+
+
+class SourceError(LedgerError):
+    """A file of a published log could not be had."""
+
+    def __init__(self, path: str, message: str) -> None:
+        super().__init__(f"{path}: {message}")
+        self.path = path
+
+
+class StateError(LedgerError):
+    """The file that remembers the last audit cannot be used."""
+
+
+class StoreError(LedgerError):
+    """Our own storage contradicts itself, or would not take what we wrote."""
+
+
+class RefusedToStart(LedgerError):
+    """Signing now could break a promise of the log.
+
+    `way_out` tells the operator what to do, in one or two sentences.
+    """
+
+    def __init__(self, message: str, way_out: str) -> None:
+        super().__init__(message)
+        self.way_out = way_out
