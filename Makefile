@@ -1,0 +1,58 @@
+# The chores of Mingzhen, one command each; `make` alone lists them. Nothing here needs root, and everything stays in this folder.
+.DEFAULT_GOAL := help
+.PHONY: help run check fmt test bench verify reset db demo screenshots lock
+
+VENV := .venv/bin/python
+# Prints the Python that makes .venv, or says in a sentence what is missing.
+PREPARE = python=$$(sh .ci/find-python) && "$$python" .ci/prepare.py
+T ?=
+
+help: ## list these chores
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+run: ## install what is missing, then serve the hospital; Ctrl-C ends it (PORT=8000 HOST=127.0.0.1)
+	@$(PREPARE) run
+
+check: ## format, lint, types, and the guards of the house
+	@$(PREPARE) test --no-browser
+	@$(VENV) -m ruff format --check .
+	@$(VENV) -m ruff check .
+	@$(VENV) -m mypy
+	@$(VENV) -m pytest tests/test_arrows.py tests/test_house.py
+
+fmt: ## format the code and put right what the linter can
+	@$(PREPARE) test --no-browser
+	@$(VENV) -m ruff format .
+	@$(VENV) -m ruff check --fix .
+
+test: ## the whole suite, with a real browser; T=path runs a part of it
+	@$(PREPARE) test
+	@$(VENV) -m pytest -p tests.plugins.noskip $(T)
+
+bench: ## measure acts with their receipts beside a bare commit
+	@$(PREPARE) test --no-browser
+	@$(VENV) -m bench
+
+verify: ## audit the running hospital's public log as a stranger would
+	@$(PREPARE) site --quiet
+	@$(VENV) .ci/verify.py
+
+db: ## bring the database up to date
+	@$(PREPARE) site
+	@$(VENV) -m flask --app wsgi migrate
+
+demo: ## put people, sessions and visits into the demo
+	@$(PREPARE) site
+	@$(VENV) -m flask --app wsgi migrate
+	@$(VENV) -m flask --app wsgi demo-data
+
+reset: ## stop the demo and throw away what was done in it
+	@$(PREPARE) reset
+
+screenshots: ## take the pictures of the README again
+	@$(PREPARE) test
+	@$(VENV) -m tests.screenshots
+
+lock: ## write the hashed requirements anew from their .in files
+	@$(PREPARE) test --no-browser
+	@$(VENV) .ci/lock.py

@@ -1,0 +1,1 @@
+"""The launcher: starts the site's processes, watches over them, and ends them together."""
