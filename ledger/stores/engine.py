@@ -1,0 +1,197 @@
+"""How this house talks to its database: one way to read, one way to record.
+
+`reading(engine)` is a read transaction that cannot write. `recording(engine)` is a write transaction that has the
+database to itself from its first statement: it waits at a gate, then begins with BEGIN IMMEDIATE. Both begin through
+one hook of SQLAlchemy, so an ORM Session bound to the connection they yield behaves the same, and so does a transaction
+that somebody begins without either: that one reads, and its first write fails.
+
+SQLite 3.7.0 to 3.51.2 can lose a commit or corrupt the file when two connections meet at a WAL reset
+(https://sqlite.org/wal.html#the_wal_reset_bug). With such a library the journal is a file that is truncated instead of
+a write-ahead log, and `allows_several_processes` is False: one web worker, with more threads.
+
+Durability: WAL needs `synchronous=FULL`, TRUNCATE needs EXTRA. In a simulated power cut after 300 acknowledged commits
+each of these kept 300; WAL with NORMAL kept none, and Python's defaults lost the last.
+
+Open an engine after a fork, never before: a SQLite connection must not cross one (https://sqlite.org/howtocorrupt.html,
+2.6), and one that did is refused here.
+"""
+
+import fcntl
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.pool import QueuePool
+
+from ledger.errors import StoreError
+
+try:
+    from pysqlite3 import dbapi2 as sqlite
+except ImportError:  # no wheel for this machine: the library that came with Python, see `is_safe_with_wal`
+    import sqlite3 as sqlite
+
+GATE_TIMEOUT_SECONDS = 5.0
+BUSY_TIMEOUT_MS = 5000
+POOL_SIZE = 16  # one for each thread of a web worker
+POOL_OVERFLOW = 32  # a thread may read while it records; streams read too
+POOL_TIMEOUT_SECONDS = 5.0
+JOURNAL_SIZE_LIMIT_BYTES = 64 * 1024 * 1024  # a WAL that grew behind a long reader shrinks again
+
+_WRITES = "mingzhen_writes"  # execution options: does this transaction write,
+_GATE = "mingzhen_gate"  # and which gate does this engine have
+
+
+class GateBusy(StoreError):
+    """The database stayed busy for too long. Nothing was done, so trying again later is right."""
+
+
+def open_engine(url: str | URL) -> Engine:
+    """Return an engine for the database at `url`, with the settings this module describes.
+
+    SQLite files and PostgreSQL addresses are accepted. Cheap: it connects only when first used.
+
+    Raises ValueError for a database in memory: another connection would see another one.
+    """
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return create_engine(parsed, pool_size=POOL_SIZE, max_overflow=POOL_OVERFLOW, pool_timeout=POOL_TIMEOUT_SECONDS)
+    if not parsed.database or parsed.database == ":memory:" or parsed.database.startswith("file:"):
+        raise ValueError("the database must be a file; write sqlite:///path/to/file")
+    gate = _Gate(Path(parsed.database + ".gate"))
+    engine = create_engine(
+        parsed,
+        module=sqlite,
+        poolclass=QueuePool,
+        pool_size=POOL_SIZE,
+        max_overflow=POOL_OVERFLOW,
+        pool_timeout=POOL_TIMEOUT_SECONDS,
+        connect_args={"isolation_level": None, "check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000},
+        execution_options={_GATE: gate},
+    )
+    owner = os.getpid()
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _record: object) -> None:
+        _configure(connection, gate)
+
+    @event.listens_for(engine, "checkout")
+    def refuse_after_fork(_connection: object, _record: object, _proxy: object) -> None:
+        if os.getpid() != owner:
+            raise RuntimeError("this engine was opened before a fork; open one in each process")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get(_WRITES, False)
+        driver: Any = connection.connection.driver_connection
+        driver.execute(f"PRAGMA query_only={0 if writes else 1}")
+        driver.execute("BEGIN IMMEDIATE" if writes else "BEGIN DEFERRED")
+
+    return engine
+
+
+@contextmanager
+def recording(engine: Engine) -> Iterator[Connection]:
+    """Yield a connection inside a write transaction: committed at the end, rolled back if anything is raised.
+
+    The commit is on disk when this returns. Keep it short and call nobody over the network: everybody else waits.
+
+    Raises GateBusy if others kept the database for GATE_TIMEOUT_SECONDS, and RuntimeError if this thread is recording
+    already, which would wait for itself for ever.
+    """
+    gate: _Gate | None = engine.get_execution_options().get(_GATE)
+    with engine.connect() as pooled:
+        connection = pooled.execution_options(**{_WRITES: True})
+        if gate is None:
+            with connection.begin():
+                yield connection
+            return
+        with gate.held(), connection.begin():
+            yield connection
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """Yield a connection inside a read transaction: one moment of the database, on which writing fails.
+
+    It waits for nobody. Do not hold it for long: the write-ahead log cannot shrink meanwhile.
+    """
+    with engine.connect() as pooled:
+        postgresql = engine.dialect.name == "postgresql"
+        connection = pooled.execution_options(postgresql_readonly=True) if postgresql else pooled
+        with connection.begin():
+            yield connection
+
+
+def allows_several_processes(engine: Engine) -> bool:
+    """Tell whether more than one web worker process may write to this database."""
+    return engine.dialect.name != "sqlite" or is_safe_with_wal(sqlite.sqlite_version_info)
+
+
+def is_safe_with_wal(version: tuple[int, ...]) -> bool:
+    """Tell whether a SQLite library is free of the WAL-reset race: 3.51.3 and its backports 3.44.6 and 3.50.7."""
+    return version >= (3, 51, 3) or (3, 44, 6) <= version < (3, 45) or (3, 50, 7) <= version < (3, 51)
+
+
+class _Gate:
+    """Where those who write to one SQLite file queue up, across threads and processes.
+
+    SQLite has no queue: who finds the file locked sleeps and tries again, up to 100 ms later, and a busy neighbour is
+    back by then. With 32 writers in two processes that starved a third process, the sequencer, to one transaction a
+    second. An flock wakes the next process at once: the same 32, never pausing, made 2,080 transactions of four rows a
+    second, and the third process 290 beside them (median 1.1 ms, 99th percentile 3.7 ms; two cores).
+
+    Inside a process the threads take `_turn` first, so that one of them at most waits in flock, and the wait of the
+    others has an end. Each time is a new open file description, because flock excludes only between those.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._turn = threading.Lock()
+        self._holder: int | None = None
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        me = threading.get_ident()
+        if self._holder == me:
+            raise RuntimeError("this thread is recording already")
+        if not self._turn.acquire(timeout=GATE_TIMEOUT_SECONDS):
+            raise GateBusy(f"the database stayed busy for {GATE_TIMEOUT_SECONDS:g} s")
+        try:
+            self._holder = me
+            lock = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o660)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                yield
+            finally:
+                os.close(lock)  # and with it the lock
+        finally:
+            self._holder = None
+            self._turn.release()
+
+
+def _configure(connection: Any, gate: _Gate) -> None:
+    """Set up a new connection to a SQLite file."""
+    wal = is_safe_with_wal(sqlite.sqlite_version_info)
+    journal, synchronous = ("wal", "FULL") if wal else ("truncate", "EXTRA")
+    if _journal_mode(connection, "") != journal:
+        with gate.held():  # two processes that change it at once get "database is locked", busy timeout or not
+            if _journal_mode(connection, f"={journal}") != journal:
+                raise StoreError(
+                    f"SQLite would not use journal_mode={journal}; is the database on a network file system?"
+                )
+    for pragma in (
+        f"synchronous={synchronous}",
+        "foreign_keys=ON",
+        f"journal_size_limit={JOURNAL_SIZE_LIMIT_BYTES}",
+        "trusted_schema=OFF",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _journal_mode(connection: Any, setting: str) -> str:
+    return str(connection.execute(f"PRAGMA journal_mode{setting}").fetchone()[0]).lower()
