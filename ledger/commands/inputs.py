@@ -1,0 +1,72 @@
+"""Files and keys named on a command line, and the sentence for each way in which they are not what they should be."""
+
+import sys
+from pathlib import Path
+
+from ledger.errors import MalformedKey, UnsupportedKey
+from ledger.note import ED25519, VerifierKey
+
+MAX_KEYS_BYTES = 1_000_000
+
+
+class UsageError(Exception):
+    """The command line names something that cannot be used; the message is one sentence for whoever typed it."""
+
+
+def read_file(name: str, limit: int) -> bytes:
+    """Return what is in the file `name`, "-" for the standard input, but at most `limit` + 1 bytes of it.
+
+    The one byte more lets the parser of the format say that the file is too long. Raises UsageError.
+    """
+    try:
+        if name == "-":
+            return sys.stdin.buffer.read(limit + 1)
+        with Path(name).open("rb") as file:
+            return file.read(limit + 1)
+    except FileNotFoundError as e:
+        raise UsageError(f"There is no file {name}.") from e
+    except IsADirectoryError as e:
+        raise UsageError(f"{name} is a folder, not a file.") from e
+    except PermissionError as e:
+        raise UsageError(f"You may not read {name}.") from e
+    except (OSError, ValueError) as e:  # ValueError: a name with a null character
+        raise UsageError(f"{name!r} cannot be read: {getattr(e, 'strerror', None) or e}.") from e
+
+
+def read_log_keys(value: str) -> list[VerifierKey]:
+    """Return the keys that `--key` names, at least one: a key itself, or a file with one a line.
+
+    Keys of logs only; a file may also hold keys of kinds that cannot be checked here, which are passed over. Raises
+    UsageError.
+    """
+    if value.count("+") >= 2 and not Path(value).is_file():
+        keys = _parse_keys([value], strict=True)
+    else:
+        try:
+            lines = read_file(value, MAX_KEYS_BYTES).decode("utf-8").split("\n")
+        except UnicodeDecodeError as e:
+            raise UsageError(f"{value} holds no keys: it is not text.") from e
+        keys = _parse_keys([line.strip(" \t\r") for line in lines], strict=False)
+    if not keys:
+        raise UsageError(f"{value} holds no key of a log.")
+    return keys
+
+
+def _parse_keys(lines: list[str], strict: bool) -> list[VerifierKey]:
+    keys: list[VerifierKey] = []
+    for line in lines:
+        if not line or line.startswith("#"):
+            continue
+        try:
+            key = VerifierKey.parse(line)
+        except UnsupportedKey as e:
+            if strict:
+                raise UsageError(f"This key cannot be used: {e}.") from e
+            continue
+        except MalformedKey as e:
+            raise UsageError(f"This is not a verifier key: {e}.") from e
+        if key.kind == ED25519:
+            keys.append(key)
+        elif strict:
+            raise UsageError(f"The key of {key.name} is a witness's, not a log's.")
+    return keys
