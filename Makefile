@@ -1,6 +1,6 @@
 # The chores of Mingzhen, one command each; `make` alone lists them. Nothing here needs root, and everything stays in this folder.
 .DEFAULT_GOAL := help
-.PHONY: help run check fmt test bench verify reset db demo screenshots lock
+.PHONY: help run check fmt test bench verify reset db screenshots lock
 
 VENV := .venv/bin/python
 # Prints the Python that makes .venv, or says in a sentence what is missing.
@@ -37,14 +37,8 @@ verify: ## audit the running hospital's public log as a stranger would
 	@$(PREPARE) site --quiet
 	@$(VENV) .ci/verify.py
 
-db: ## bring the database up to date
-	@$(PREPARE) site
-	@$(VENV) -m flask --app wsgi migrate
-
-demo: ## put people, sessions and visits into the demo
-	@$(PREPARE) site
-	@$(VENV) -m flask --app wsgi migrate
-	@$(VENV) -m flask --app wsgi demo-data
+db: ## bring keys, tables and the demo's people up to date (make run does it too)
+	@$(PREPARE) db
 
 reset: ## stop the demo and throw away what was done in it
 	@$(PREPARE) reset

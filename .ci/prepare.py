@@ -1,7 +1,8 @@
 """Bring this clone to where a chore can start: packages, front-end files, translations, and for `run` the database.
 
     prepare.py run [--quiet]           everything the site needs, then become the launcher (app/server)
-    prepare.py site [--quiet]          the same without starting
+    prepare.py site [--quiet]          packages, front-end files and translations
+    prepare.py db                      these, and keys, tables and the demo's people
     prepare.py test [--no-browser]     what the tests need besides
     prepare.py reset                   stop the demo and remove what was done in it
 
@@ -77,9 +78,10 @@ def prepare(chore: str, options: set[str]) -> None:
         front_end(say, for_tests=chore == "test")
         translations(say)
         if chore == "test" and "--no-browser" not in options:
-            step(say, "browser", [PYTHON, "-m", "tests.browser"], "")
-    if lock is not None:
+            step(say, "browser", [PYTHON, "-m", "tests.browser"])
+    if chore in ("run", "db"):
         database(say)
+    if lock is not None:
         os.set_inheritable(lock, True)
         os.execve(PYTHON, [PYTHON, "-m", "app.server"], {**os.environ, "MINGZHEN_LOCK_FD": str(lock)})  # noqa: S606
 
@@ -146,15 +148,17 @@ def translations(say: Callable[[str], None]) -> None:
 def database(say: Callable[[str], None]) -> None:
     """Keys, tables and the demo's people. Run at every start: each finds by itself what there is left to do."""
     flask: list[str | Path] = [PYTHON, "-m", "flask", "--app", "wsgi"]
-    step(say, "database", [*flask, "migrate"], "")
-    if os.environ.get("APP_ENV", "demo") == "demo":
-        step(say, "demo data", [*flask, "demo-data"], "")
+    if os.environ.get("APP_ENV", "demo") != "demo":
+        step(say, "database", [*flask, "migrate"])
+        return
+    step(say, "keys and database", [PYTHON, "-m", "app.setup"])
+    step(say, "demo data", [*flask, "demo-data"])
 
 
 # --- how a step runs -------------------------------------------------------------------------------------------------
 
 
-def step(say: Callable[[str], None], title: str, command: list[str | Path], stamp: str, name: str = "") -> None:
+def step(say: Callable[[str], None], title: str, command: list[str | Path], stamp: str = "", name: str = "") -> None:
     """Run `command` unless its stamp says that it was done from the same material.
 
     A step without a name has no stamp and always runs.

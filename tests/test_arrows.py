@@ -52,11 +52,12 @@ ROOMS = {
     # What the doors share opens the transaction, and so knows the tables of events and of answers given.
     "app.web": Room(
         ours=("app.web", "app.services", "app.models", "app.domain", "app.ports", "app.config", "ledger"),
-        vendors=(*WEB_VENDORS, "sqlalchemy"),
+        vendors=(*WEB_VENDORS, "redis", "sqlalchemy"),
     ),
     "app.web.<door>": Room(ours=("app.web", "app.services", "app.domain", "ledger"), vendors=WEB_VENDORS),
+    "app.migrations": Room(vendors=("alembic", "sqlalchemy")),
     "app.wechat_mock": Room(ours=("app.wechat_mock",), vendors=("flask", "werkzeug")),
-    "app.server": Room(ours=("app.server", "ledger.stores.engine"), vendors=("gunicorn", "segno")),
+    "app.server": Room(ours=("app.server", "app.config", "ledger.stores.engine"), vendors=("gunicorn", "segno")),
     # The two that put everything together, once.
     "app": Room(ours=EVERYBODY, vendors=("*",)),
     "wsgi": Room(ours=EVERYBODY),

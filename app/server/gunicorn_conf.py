@@ -1,0 +1,32 @@
+"""How gunicorn serves the site; the launcher hands it the address (`--bind`).
+
+The application is loaded before the fork, so that the workers share its memory; what is open (engines, sockets) is
+built in each worker at first use.
+"""
+
+import gc
+import os
+
+from app.config import read_settings
+from app.server.place import ROOT
+from ledger.stores.engine import allows_several_processes, open_engine
+
+worker_class = "gthread"
+# A SQLite library with the WAL-reset race must not be written to by several processes.
+workers = 2 if allows_several_processes(open_engine(read_settings(os.environ, ROOT).database_url)) else 1
+threads = 16 if workers == 2 else 32
+preload_app = True
+wsgi_app = "wsgi:app"
+
+timeout = 30
+graceful_timeout = 4
+keepalive = 5
+umask = 0o077  # databases and logs of a hospital are for its own account alone
+control_socket_disable = True
+accesslog = None  # query strings carry codes; what happened is in the event log
+loglevel = "warning"
+
+
+def post_fork(_server: object, _worker: object) -> None:
+    """What was loaded before the fork is left alone by the collector, so that its pages stay shared."""
+    gc.freeze()

@@ -1,0 +1,69 @@
+"""What the processes say: everything into a file, what an operator must see onto the terminal."""
+
+import json
+import sys
+import threading
+from pathlib import Path
+from typing import IO, Any
+
+LARGEST_BYTES = 5 * 1024 * 1024
+SHOWN_LEVELS = ("warning", "error", "critical")
+
+
+class Output:
+    """The terminal and the log file. The file begins anew at 5 MB; the one before is kept beside it as `.1`."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self._turn = threading.Lock()
+        self._ending = False
+        file.parent.mkdir(parents=True, exist_ok=True)
+        self._log = file.open("a", encoding="utf-8")
+
+    def say(self, text: str) -> None:
+        """The launcher's own words."""
+        with self._turn:
+            self._write("launcher", text)
+            print(text, flush=True)
+
+    def ending(self) -> None:
+        """From here on what the processes say goes to the file only."""
+        self._ending = True
+
+    def follow(self, name: str, stream: IO[str], *, is_error: bool) -> None:
+        """Read a process's stream to its end."""
+        for line in stream:
+            text = line.rstrip("\n")
+            shown = None if self._ending else shown_on_terminal(text, is_error=is_error)
+            with self._turn:
+                self._write(name, text)
+                if shown:
+                    print(f"{name:<6} | {shown}", file=sys.stderr, flush=True)
+
+    def _write(self, name: str, text: str) -> None:
+        self._log.write(f"{name:<8} | {text}\n")
+        self._log.flush()
+        if self._log.tell() > LARGEST_BYTES:
+            self._log.close()
+            self.file.replace(self.file.with_suffix(".log.1"))
+            self._log = self.file.open("a", encoding="utf-8")
+
+
+def shown_on_terminal(line: str, *, is_error: bool) -> str | None:
+    """The line as an operator should see it, or None for what only the file needs.
+
+    A structured line is shown from `warning` upward, as its event and its fields; a plain one if it came on standard
+    error. The mock's reminder of what it is belongs to the file: the launcher starts it in demos only.
+    """
+    if line.startswith("{"):
+        try:
+            fields: dict[str, Any] = json.loads(line)
+        except ValueError:
+            return line if is_error else None
+        if fields.get("level") not in SHOWN_LEVELS:
+            return None
+        rest = " ".join(f"{key}={value}" for key, value in fields.items() if key not in ("event", "level", "timestamp"))
+        return f"{fields['level']} {fields.get('event', '')} {rest}".rstrip()
+    if line.startswith("wechat_mock.in_use"):
+        return None
+    return line if is_error and line.strip() else None
