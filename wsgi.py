@@ -1,4 +1,4 @@
-"""What the server and `flask --app wsgi` load: the one application of this process."""
+"""What gunicorn and `flask --app wsgi` load."""
 
 from app import create_app
 

@@ -1,0 +1,44 @@
+"""Sealing: one payload per row version, AES-256-GCM, bound to its table, row and version."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from app.adapters.keyring import Keyring, decrypt, encrypt
+
+RETENTIONS = ("identity", "contact", "clinical", "events", "messages")
+
+
+class Vault:
+    """Seals and opens payloads under the keyring's data keys. Implements `ports.Vault`."""
+
+    def __init__(self, keyring: Keyring) -> None:
+        self._keyring = keyring
+
+    def welcome(self, owner: str) -> None:
+        """Make all of a new owner's keys; before the transaction that writes its first row."""
+        self._keyring.ensure(owner, RETENTIONS)
+
+    def seal(self, owner: str, retention: str, place: str, payload: dict[str, Any]) -> bytes:
+        """Return the sealed payload. `place` is `table|row|version`: the bytes open nowhere else."""
+        plain = json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()
+        return encrypt(self._keyring.key(owner, retention), plain, place.encode())
+
+    def open(self, owner: str, retention: str, place: str, sealed: bytes) -> dict[str, Any]:
+        """Undo `seal`. Raises SealBroken for other bytes or another place, KeyError when the key is gone."""
+        opened = json.loads(decrypt(self._keyring.key(owner, retention), sealed, place.encode()))
+        assert isinstance(opened, dict)  # noqa: S101 (we sealed it)
+        return opened
+
+    def digest(self, kind: str, value: str) -> bytes:
+        return self._keyring.digest(kind, value)
+
+    def find(self, kind: str, value: str) -> str | None:
+        return self._keyring.find(kind, value)
+
+    def claim(self, kind: str, value: str, ref: str) -> str:
+        return self._keyring.claim(kind, value, ref)
+
+    def close(self) -> None:
+        self._keyring.close()

@@ -1,0 +1,136 @@
+"""Settings, read from the environment here and nowhere else.
+
+A missing secret stops the start; there is no default for one. In production whatever is only fit for a demo stops it too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+
+class SettingsRefused(Exception):
+    """The environment does not make a safe start. The message says which variable, and what it must be."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a process is told. Paths are absolute; URLs have no trailing slash."""
+
+    app_env: str
+    database_url: str
+    keyring_url: str
+    master_key_file: Path
+    secret_key_file: Path
+    ledger_origin: str
+    ledger_public_key_file: Path
+    ledger_socket: Path
+    sms_database: Path
+    public_url: str | None
+    redis_url: str | None
+    receipt_wait_ms: int
+    wechat_app_id: str
+    wechat_app_secret: str = field(repr=False)
+    wechat_api_base: str
+    wechat_open_base: str
+    wechat_mock_internal: str | None
+    clock_offset: timedelta
+    insecure_cookies: bool
+    trusted_hosts: tuple[str, ...] | None
+
+    @property
+    def is_demo(self) -> bool:
+        return self.app_env == "demo"
+
+
+REAL_API = "https://api.weixin.qq.com"
+REAL_OPEN = "https://open.weixin.qq.com"
+DEMO_APP_ID = "wxdemo0000000000mz"  # of no real form: sixteen hex digits follow wx in a real one
+DEMO_APP_SECRET = "0" * 32
+
+
+def read_settings(environ: Mapping[str, str], root: Path) -> Settings:
+    """Return the settings of `environ`; `root` is the clone, whose `var/` holds everything by default.
+
+    Raises SettingsRefused, whose message is for the operator.
+    """
+    app_env = environ.get("APP_ENV", "demo")
+    if app_env not in ("demo", "production"):
+        raise SettingsRefused("APP_ENV must be `demo` or `production`.")
+    var = Path(environ.get("MINGZHEN_VAR", root / "var")).absolute()
+    is_demo = app_env == "demo"
+    mock = environ.get("WECHAT_MOCK_INTERNAL")
+    settings = Settings(
+        app_env=app_env,
+        database_url=environ.get("DATABASE_URL", f"sqlite:///{var / 'mingzhen.db'}"),
+        keyring_url=environ.get("KEYRING_URL", f"sqlite:///{var / 'keyring.db'}"),
+        master_key_file=Path(environ.get("MASTER_KEY_FILE", var / "keys" / "master.key")),
+        secret_key_file=Path(environ.get("SECRET_KEY_FILE", var / "keys" / "secret.key")),
+        ledger_origin=environ.get("LEDGER_ORIGIN", "mingzhen.demo/log" if is_demo else ""),
+        ledger_public_key_file=Path(environ.get("LEDGER_PUBLIC_KEY_FILE", var / "keys" / "ledger.vkey")),
+        ledger_socket=Path(environ.get("LEDGER_SOCKET", var / "sequencer.sock")),
+        sms_database=var / "sms.db",
+        public_url=environ.get("PUBLIC_URL", "").rstrip("/") or None,
+        redis_url=environ.get("REDIS_URL") or None,
+        receipt_wait_ms=_whole(environ, "RECEIPT_WAIT_MS", 500, 0, 10_000),
+        wechat_app_id=environ.get("WECHAT_APP_ID", DEMO_APP_ID if is_demo else ""),
+        wechat_app_secret=environ.get("WECHAT_APP_SECRET", DEMO_APP_SECRET if is_demo else ""),
+        wechat_api_base=environ.get("WECHAT_API_BASE", f"{mock}/wechat-mock" if mock else REAL_API).rstrip("/"),
+        wechat_open_base=environ.get("WECHAT_OPEN_BASE", "/wechat-mock" if mock else REAL_OPEN).rstrip("/"),
+        wechat_mock_internal=mock,
+        clock_offset=timedelta(seconds=_whole(environ, "DEMO_CLOCK_OFFSET_SECONDS", 0, -(10**9), 10**9)),
+        insecure_cookies=is_demo and not environ.get("PUBLIC_URL", "").startswith("https://"),
+        trusted_hosts=_hosts(environ),
+    )
+    if not is_demo:
+        _check_production(settings, environ)
+    return settings
+
+
+def _check_production(settings: Settings, environ: Mapping[str, str]) -> None:
+    """Refuse what is only fit for a demo (DESIGN, section 1: production refuses to start with it)."""
+    if not settings.public_url or urlsplit(settings.public_url).scheme != "https":
+        raise SettingsRefused("PUBLIC_URL must be the https:// address that patients use; cookies are Secure under it.")
+    if settings.wechat_mock_internal or settings.wechat_api_base != REAL_API or settings.wechat_open_base != REAL_OPEN:
+        raise SettingsRefused(
+            "WECHAT_API_BASE, WECHAT_OPEN_BASE and WECHAT_MOCK_INTERNAL name a mock platform; leave them unset."
+        )
+    if not settings.wechat_app_id or settings.wechat_app_id == DEMO_APP_ID:
+        raise SettingsRefused("WECHAT_APP_ID and WECHAT_APP_SECRET must be those of the hospital's own account.")
+    if not settings.wechat_app_secret or settings.wechat_app_secret == DEMO_APP_SECRET:
+        raise SettingsRefused("WECHAT_APP_SECRET must be the secret of the hospital's own account.")
+    if not settings.ledger_origin or "demo" in settings.ledger_origin:
+        raise SettingsRefused("LEDGER_ORIGIN must name the hospital's own log, for instance log.hospital.example/2026.")
+    for name in ("MASTER_KEY_FILE", "SECRET_KEY_FILE", "LEDGER_PUBLIC_KEY_FILE"):
+        if not environ.get(name):
+            raise SettingsRefused(f"{name} must name a key file of this hospital; demo keys are not used in production.")
+        if Path(environ[name]).with_name(DEMO_MARK).exists():
+            raise SettingsRefused(f"{name} lies among demo keys ({DEMO_MARK} beside it); make keys of your own.")
+    if settings.clock_offset:
+        raise SettingsRefused("DEMO_CLOCK_OFFSET_SECONDS shifts the clock of a demo; unset it.")
+    if settings.trusted_hosts is None:
+        raise SettingsRefused("TRUSTED_HOSTS must list the host names that are served, separated by commas.")
+
+
+DEMO_MARK = "DEMO-KEYS"  # a file that stands beside every key that the demo made
+
+
+def _whole(environ: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+    text = environ.get(name, "")
+    if not text:
+        return default
+    try:
+        value = int(text)
+    except ValueError:
+        value = low - 1
+    if not low <= value <= high:
+        raise SettingsRefused(f"{name} must be a whole number from {low} to {high}.")
+    return value
+
+
+def _hosts(environ: Mapping[str, str]) -> tuple[str, ...] | None:
+    hosts = tuple(h.strip() for h in environ.get("TRUSTED_HOSTS", "").split(",") if h.strip())
+    return hosts or None

@@ -1,0 +1,137 @@
+"""Recording: one event for each act, pending in the act's own transaction (I4).
+
+An event is two canonical JSON objects, `open` and `own` (DESIGN, section 4), sealed with their salts under the subject's
+key for events. Its entry, 33 bytes that say nothing, goes to the ledger as pending; the sequencer does the rest.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.domain import events as catalogue
+from app.domain.actor import Actor
+from app.domain.ids import new_event_id
+from app.models import HOSPITAL, Bound, Event, SubjectChain, projected, to_ms
+from app.services.sealing import object_of, vault_of
+from ledger.entry import canonical_json, chain_link, entry_of, own_hash
+
+EVENT_VERSION = 1
+SALT_BYTES = 32
+FIRST_PREV = bytes(32)  # the `prev` of a subject's first event
+AHEAD = timedelta(seconds=10)  # an `at` further ahead of the clock than this is refused (DESIGN, section 4)
+
+
+def record(
+    session: Session,
+    event_type: str,
+    actor: Actor,
+    now: datetime,
+    *,
+    subject: str | None = None,
+    objects: Iterable[Bound] = (),
+    detail: catalogue.Detail | None = None,
+    purpose: str | None = None,
+    reason: str | None = None,
+    consent: str | None = None,
+) -> Event:
+    """Record one event and return its row, pending until the sequencer has it.
+
+    `subject` is the person or account whose receipt this is; None leaves it with the auditor. `objects` are the rows in the
+    versions that the act made or showed. The caller owns the transaction.
+
+    Raises ValueError for an unknown type, other detail fields than the type's, or a `now` ahead of the clock: all ours.
+    """
+    detail = detail or {}
+    catalogue.check_detail(event_type, detail)
+    clock = session.info.get("clock")
+    if clock is not None and now > clock() + AHEAD:
+        raise ValueError("an event cannot be stated to happen in the future")
+
+    chain = _lock_chain(session, subject)
+    event_id = new_event_id(to_ms(now))
+    seq = chain.seq + 1
+    open_part = {"v": EVENT_VERSION, "id": event_id, "at": projected(now), "type": event_type}
+    own_part: dict[str, Any] = {
+        "subject": subject,
+        "seq": seq,
+        "prev": chain.next_prev.hex(),
+        "actor": {"kind": actor.kind, "ref": actor.ref, "role": actor.role},
+        "objects": sorted((object_of(session, row) for row in objects), key=lambda o: (o["type"], o["id"], o["version"])),
+        "detail": detail,
+    }
+    own_part.update({k: v for k, v in (("purpose", purpose), ("reason", reason), ("consent", consent)) if v is not None})
+
+    opened, own = canonical_json(open_part), canonical_json(own_part)
+    open_salt, own_salt = secrets.token_bytes(SALT_BYTES), secrets.token_bytes(SALT_BYTES)
+    entry = entry_of(open_salt, own_hash(own_salt, own), opened)
+    sealed = vault_of(session).seal(
+        subject or HOSPITAL,
+        "events",
+        f"event|{event_id}|1",
+        {
+            "open": opened.decode(),
+            "own": own.decode(),
+            "open_salt": base64.b64encode(open_salt).decode(),
+            "own_salt": base64.b64encode(own_salt).decode(),
+        },
+    )
+    serial = session.info["add_pending"](session.connection(), entry, to_ms(now))
+    event = Event(
+        id=event_id,
+        serial=serial,
+        entry=entry,
+        subject_ref=subject,
+        seq=seq,
+        at=now,
+        type=event_type,
+        side=catalogue.CATALOGUE[event_type].side,
+        actor_kind=actor.kind,
+        actor_ref=actor.ref,
+        sealed=sealed,
+    )
+    session.add(event)
+    chain.seq = seq
+    chain.next_prev = chain_link(own_salt, entry)
+    session.flush()
+    session.info.setdefault("recorded", []).append(event)
+    return event
+
+
+def _lock_chain(session: Session, subject: str | None) -> SubjectChain:
+    """Return the subject's chain row, locked: whoever holds it takes `seq`, `prev` and the serial in one order."""
+    key = subject or HOSPITAL
+    chain = session.execute(select(SubjectChain).where(SubjectChain.subject == key).with_for_update()).scalar_one_or_none()
+    if chain is None:
+        chain = SubjectChain(subject=key, seq=0, next_prev=FIRST_PREV)
+        session.add(chain)
+    return chain
+
+
+def open_event(session: Session, event: Event) -> tuple[bytes, bytes, bytes, bytes]:
+    """Return (open_salt, open, own_salt, own) of an event: for receipts and for the auditor, nobody else."""
+    body = vault_of(session).open(event.subject_ref or HOSPITAL, "events", f"event|{event.id}|1", event.sealed)
+    return (
+        base64.b64decode(body["open_salt"]),
+        body["open"].encode(),
+        base64.b64decode(body["own_salt"]),
+        body["own"].encode(),
+    )
+
+
+def read_event(session: Session, event: Event) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the two halves of an event as values."""
+    _, opened, _, own = open_event(session, event)
+    return json.loads(opened), json.loads(own)
+
+
+def recorded(session: Session) -> Sequence[Event]:
+    """Return the events recorded in this unit of work, in order."""
+    return tuple(session.info.get("recorded", ()))

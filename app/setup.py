@@ -1,0 +1,63 @@
+"""Make a folder ready for a demo: keys, databases, tables. Does only what is missing; `python -m app.setup` runs it.
+
+Keys made here are marked by a file beside them; production refuses to start with those (`app.config`).
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from pathlib import Path
+
+from app import ROOT
+from app.adapters.keyring import MasterKey
+from app.config import DEMO_MARK, Settings, SettingsRefused, read_settings
+from app.migrate import upgrade
+from ledger.note import SigningKey
+from ledger.stores.engine import open_engine
+
+
+def make_keys(settings: Settings) -> None:
+    """Make the demo's keys that are missing: master key, cookie key, and the ledger's signing key with its public twin."""
+    folder = settings.master_key_file.parent
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    (folder / DEMO_MARK).touch()
+    if not settings.master_key_file.exists():
+        MasterKey.generate().write(settings.master_key_file)
+    if not settings.secret_key_file.exists():
+        _write_secret(settings.secret_key_file, secrets.token_hex(32))
+    signing = settings.ledger_public_key_file.with_name("ledger.key")
+    if not signing.exists():
+        key = SigningKey.generate(settings.ledger_origin)
+        _write_secret(signing, key.format() + "\n")
+        settings.ledger_public_key_file.write_text(key.verifier_key.format() + "\n", "utf-8")
+
+
+def _write_secret(path: Path, text: str) -> None:
+    path.touch(mode=0o600, exist_ok=False)
+    path.write_text(text, "utf-8")
+
+
+def migrate(settings: Settings) -> None:
+    """Bring both databases up to date; the keyring first, for rows need their keys."""
+    upgrade(open_engine(settings.keyring_url), "keyring")
+    upgrade(open_engine(settings.database_url), "main")
+
+
+def main() -> int:
+    try:
+        settings = read_settings(os.environ, ROOT)
+    except SettingsRefused as refused:
+        print(refused, file=sys.stderr)
+        return 2
+    if not settings.is_demo:
+        print("This makes a demo. In production make keys by `python -m ledger keygen`, then `flask --app wsgi migrate`.", file=sys.stderr)
+        return 2
+    make_keys(settings)
+    migrate(settings)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

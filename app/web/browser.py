@@ -1,0 +1,104 @@
+"""This browser: a signed cookie with a random id, its language, a presence, and the guard against forged forms.
+
+The cookie is Flask's own session. It says nothing about who is signed in, so it is the same before and after.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from hashlib import sha256
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, current_app, request
+from flask import session as browser
+from flask_login import current_user
+
+from app.domain.errors import Refused
+from app.web.house import house
+
+SAFE = ("GET", "HEAD", "OPTIONS")
+
+
+class FormExpired(Refused):
+    """The form's token is not this browser's: an old page, or another site's form."""
+
+    code = "form_expired"
+    status = 400
+    is_recorded = False
+
+
+def browser_id() -> str:
+    """Return the random id of this browser, giving it one where it has none."""
+    if "id" not in browser:
+        browser["id"] = secrets.token_urlsafe(16)
+        browser.permanent = True
+    return str(browser["id"])
+
+
+def csrf_token() -> str:
+    """Return the token that this browser's forms carry: HMAC-SHA256 of its id under the site's key."""
+    key = current_app.secret_key
+    assert isinstance(key, bytes)  # noqa: S101 (we set it)
+    return hmac.new(key, f"csrf\n{browser_id()}".encode(), sha256).hexdigest()
+
+
+def new_key() -> str:
+    """Return a fresh idempotency key for a form."""
+    return secrets.token_urlsafe(16)
+
+
+def require_same_site() -> None:
+    """Refuse an unsafe request that another site may have made (OWASP ASVS 5.0, 3.5.1 to 3.5.3).
+
+    The API is left out: it takes no cookie, so another site's form can do nothing there. The mock platform is a neighbour
+    with cookies of its own.
+    """
+    if request.method in SAFE or request.path.startswith(("/api/", "/wechat-mock/")):
+        return
+    if request.headers.get("Sec-Fetch-Site") not in (None, "same-origin", "none"):
+        raise FormExpired()
+    origin = request.headers.get("Origin")
+    if origin is not None and urlsplit(origin).netloc != request.host:
+        raise FormExpired()
+    sent = request.form.get("csrf_token") or request.headers.get("X-CSRF-Token") or ""
+    if "id" not in browser or not hmac.compare_digest(sent.encode(), csrf_token().encode()):
+        raise FormExpired()
+
+
+CSP = (
+    "default-src 'self'; img-src 'self' data:; style-src 'self'; script-src 'self'; object-src 'none'; base-uri 'none'; "
+    "form-action 'self'; frame-ancestors {frames}"
+)
+
+
+def add_headers(response: Response) -> Response:
+    """Put the security headers on every answer; pages are `no-store` unless their door said otherwise."""
+    settings = house().settings
+    headers = response.headers
+    headers.setdefault("Content-Security-Policy", CSP.format(frames="'self'" if settings.is_demo else "'none'"))
+    headers.setdefault("X-Content-Type-Options", "nosniff")
+    headers.setdefault("X-Frame-Options", "SAMEORIGIN" if settings.is_demo else "DENY")
+    headers.setdefault("Referrer-Policy", "no-referrer")
+    headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+    headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+    headers.setdefault("Permissions-Policy", "camera=(self), geolocation=(self), microphone=(), payment=()")
+    if not settings.insecure_cookies:
+        headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+    if request.endpoint == "static":
+        headers.setdefault("Cache-Control", "public, max-age=3600")
+    else:
+        headers.setdefault("Cache-Control", "no-store")
+    return response
+
+
+def template_words() -> dict[str, Any]:
+    return {"csrf_token": csrf_token, "new_key": new_key, "current_user": current_user, "is_demo": house().settings.is_demo}
+
+
+def init_browser(app: Flask) -> None:
+    app.config.update(SESSION_COOKIE_NAME="mz_browser", SESSION_COOKIE_SAMESITE="Lax", SESSION_COOKIE_HTTPONLY=True)
+    app.before_request(require_same_site)
+    app.after_request(add_headers)
+    app.context_processor(template_words)

@@ -1,0 +1,99 @@
+"""Refusals become pages, or JSON at the API. What the visitor reads says what happened and what to do next."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import structlog
+from flask import Flask, Response, g, jsonify, make_response, render_template, request
+from flask_babel import gettext as _
+from flask_limiter import RateLimitExceeded
+from werkzeug.exceptions import HTTPException
+
+from app.domain.errors import Refused, SignInNeeded
+from app.web.messages import words_for
+from app.web.transaction import Replay, respond
+
+log = structlog.get_logger()
+BUSY_RETRY_SECONDS = 2
+
+
+def wants_json() -> bool:
+    return request.path.startswith("/api/")
+
+
+def init_errors(app: Flask, busy: type[Exception]) -> None:
+    """Register them all; `busy` is what the database raises when it stayed busy for too long."""
+    app.register_error_handler(Refused, on_refused)
+    app.register_error_handler(Replay, lambda replay: respond(replay.answer, replay.event_ids, is_sealed=True))
+    app.register_error_handler(RateLimitExceeded, on_limit)
+    app.register_error_handler(HTTPException, on_http)
+    app.register_error_handler(busy, on_busy)
+    app.register_error_handler(Exception, on_bug)
+
+
+def on_refused(refusal: Refused) -> Response:
+    """Say which rule refused, in words. A door that shows the form again catches the refusal before it comes here."""
+    said = words_for(refusal)
+    retry = refusal.facts.get("retry_seconds")
+    return _answer(refusal.status, refusal.code, said.title, said.next_step, retry=int(str(retry)) if retry else None)
+
+
+def on_limit(error: RateLimitExceeded) -> Response:
+    retry = max(1, int(error.limit.limit.get_expiry())) if error.limit else 60
+    return _answer(429, "too_many", None, None, retry=min(retry, 600))
+
+
+def on_busy(_error: Exception) -> Response:
+    return _answer(503, "busy", None, None, retry=BUSY_RETRY_SECONDS)
+
+
+def on_http(error: HTTPException) -> Response:
+    """Flask's own refusals: 404, 405, 413 and so on. The description is Werkzeug's and is not shown."""
+    if error.code is not None and 300 <= error.code < 400:
+        return error.get_response()  # type: ignore[return-value]
+    response = _answer(error.code or 500, "http_" + str(error.code), None, None)
+    for name, value in error.get_headers():
+        if name == "Allow":
+            response.headers[name] = value
+    return response
+
+
+def on_bug(error: Exception) -> Response:
+    """A mistake of ours: the log gets it with a number, the visitor gets the number. Never the exception's text."""
+    number = str(uuid.uuid4())[:8]
+    log.error("request.failed", number=number, endpoint=request.endpoint, kind=type(error).__name__, exc_info=error)
+    return _answer(500, "internal", None, None, number=number)
+
+
+def _answer(
+    status: int, code: str, title: str | None, text: str | None, *, retry: int | None = None, number: str | None = None
+) -> Response:
+    if wants_json():
+        body: dict[str, Any] = {"code": code, "errorMsg": title or code}
+        if text:
+            body["next"] = text
+        if number:
+            body["number"] = number
+        response = jsonify(body)
+    else:
+        told = {k: v for k, v in (("title", title), ("text", text)) if v}
+        ways = _ways(status)
+        response = make_response(
+            render_template("error.html", code=status, request_number=number, retry_after=retry, ways=ways, **told)
+        )
+    response.status_code = status
+    if retry:
+        response.headers["Retry-After"] = str(retry)
+    g.refusal = code
+    return response
+
+
+def _ways(status: int) -> list[tuple[str, str]]:
+    if request.path.startswith("/staff"):
+        way = ("/staff/sign-in", _("去登录")) if status == SignInNeeded.status else ("/staff/", _("回到工作台"))
+        return [way]
+    if status == SignInNeeded.status:
+        return [("/sign-in", _("去登录"))]
+    return [("/", _("回到首页"))]

@@ -1,0 +1,47 @@
+"""Limits on signing in and on codes, by Flask-Limiter: keyed on browser, account or phone, by address only far above a
+hospital's own Wi-Fi. With Redis the limits are shared; when it dies each worker goes on counting in memory."""
+
+from __future__ import annotations
+
+from flask import Flask, request
+from flask import session as browser
+from flask_limiter import Limiter
+from flask_login import current_user
+
+from app.web.browser import browser_id
+
+REDIS_TIMEOUT_SECONDS = 0.05  # a dead Redis costs a request 100 ms at most (P3): one connect or one read
+
+
+def by_browser() -> str:
+    """Key a limit on the signed-in account, else on this browser."""
+    if current_user.is_authenticated:
+        return f"ref:{current_user.actor.ref}"
+    return f"browser:{browser['id'] if 'id' in browser else browser_id()}"
+
+
+def by_address() -> str:
+    return f"address:{request.remote_addr}"
+
+
+limiter = Limiter(key_func=by_browser, in_memory_fallback_enabled=True, headers_enabled=True, strategy="moving-window")
+
+# Behind one address stands a whole hospital: its own Wi-Fi at eight in the morning. These stop machines, not people.
+ADDRESS_SIGN_IN = "3000 per 10 minutes"
+BROWSER_SIGN_IN = "30 per 10 minutes"
+BROWSER_CODE = "10 per hour"
+STAFF_SIGN_IN = "20 per 10 minutes"
+
+
+def init_limits(app: Flask, redis_url: str | None) -> None:
+    app.config["RATELIMIT_STORAGE_URI"] = redis_url or "memory://"
+    if redis_url:
+        from redis.backoff import NoBackoff
+        from redis.retry import Retry
+
+        app.config["RATELIMIT_STORAGE_OPTIONS"] = {
+            "socket_connect_timeout": REDIS_TIMEOUT_SECONDS,
+            "socket_timeout": REDIS_TIMEOUT_SECONDS,
+            "retry": Retry(NoBackoff(), 0),
+        }
+    limiter.init_app(app)

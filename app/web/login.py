@@ -1,0 +1,160 @@
+"""Flask-Login over our own session rows: one cookie for patients, another for staff on its own path, one for screens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from flask import Flask, Request, Response, g, redirect, request, url_for
+from flask_login import LoginManager, UserMixin, current_user
+
+from app.domain.actor import Actor
+from app.domain.errors import NotAllowed, SignInNeeded
+from app.services import websessions
+from app.services.websessions import SignedIn
+from app.web.house import house
+
+COOKIES = {"patient": ("mz_patient", "/"), "staff": ("mz_staff", "/staff"), "screen": ("mz_screen", "/screen")}
+
+
+class User(UserMixin):
+    """Who is signed in at the door of this request."""
+
+    def __init__(self, signed_in: SignedIn) -> None:
+        self.actor: Actor = signed_in.actor
+        self.roles = signed_in.roles
+        self.name_zh = signed_in.name_zh
+        self.name_en = signed_in.name_en
+
+    def get_id(self) -> str:
+        return str(self.actor.ref)
+
+
+def door_of(path: str) -> str:
+    """Return which door a path belongs to: its cookie is the only one that counts there."""
+    if path == "/staff" or path.startswith("/staff/"):
+        return "staff"
+    if path == "/screen" or path.startswith("/screen/"):
+        return "screen"
+    if path.startswith("/api/"):
+        return "api"
+    return "patient"
+
+
+def token_of(req: Request) -> tuple[str, str | None]:
+    """Return (door, token) of a request."""
+    door = door_of(req.path)
+    if door == "api":
+        scheme, _, token = req.headers.get("Authorization", "").partition(" ")
+        return door, token.strip() if scheme.lower() == "bearer" and token.strip() else None
+    return door, req.cookies.get(COOKIES[door][0])
+
+
+def init_login(app: Flask) -> None:
+    manager = LoginManager()
+    manager.session_protection = None  # Flask's session holds nothing about who is signed in
+    manager.init_app(app)
+
+    @manager.request_loader
+    def load(req: Request) -> User | None:
+        door, token = token_of(req)
+        if not token or len(token) > 200:
+            return None
+        at_house = house()
+        now = at_house.clock()
+        with at_house.reading_session() as session:
+            found = websessions.find(session, (door,), token, now)
+        if found is None:
+            return None
+        if found.must_touch:
+            with at_house.writing_session() as session:
+                websessions.touch(session, token, now)
+        return User(found)
+
+
+def set_session_cookie(response: Response, kind: str, token: str) -> Response:
+    """Put a new session's token into the browser."""
+    name, path = COOKIES[kind]
+    response.set_cookie(
+        name,
+        token,
+        max_age=int(websessions.LIFETIME[kind].total_seconds()),
+        path=path,
+        secure=not house().settings.insecure_cookies,
+        httponly=True,
+        samesite="Lax",
+    )
+    return response
+
+
+def clear_session_cookie(response: Response, kind: str) -> Response:
+    name, path = COOKIES[kind]
+    response.delete_cookie(name, path=path, httponly=True, samesite="Lax")
+    return response
+
+
+def use_actor(actor: Actor) -> None:
+    """Let the rest of this request act as somebody who has just signed in."""
+    g.actor = actor
+
+
+def patient_required(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Send whoever is not signed in at the patients' door to sign in, and back here afterwards."""
+
+    @wraps(view)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        if not current_user.is_authenticated:
+            if request.method in ("GET", "HEAD"):
+                return redirect(url_for("patient.sign_in", next=request.full_path.rstrip("?")), code=303)
+            raise SignInNeeded()
+        return view(*args, **kwargs)
+
+    guarded.audience = frozenset({"patient"})  # type: ignore[attr-defined]
+    return guarded
+
+
+def staff_required(*roles: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Let in staff who hold one of `roles`; send others to the staff's sign-in, or say that it is not theirs."""
+
+    def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(view)
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            if not current_user.is_authenticated:
+                if request.method in ("GET", "HEAD"):
+                    return redirect(url_for("staff.sign_in", next=request.full_path.rstrip("?")), code=303)
+                raise SignInNeeded()
+            if not current_user.roles.intersection(roles):
+                raise NotAllowed(rule="role")
+            return view(*args, **kwargs)
+
+        guarded.audience = frozenset(roles)  # type: ignore[attr-defined]
+        return guarded
+
+    return decorate
+
+
+def screen_required(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Let in a paired screen; show any other the pairing page."""
+
+    @wraps(view)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        if not current_user.is_authenticated:
+            return redirect(url_for("screen.pair"), code=303)
+        return view(*args, **kwargs)
+
+    guarded.audience = frozenset({"screen"})  # type: ignore[attr-defined]
+    return guarded
+
+
+def bearer_required(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Let in the holder of a mini-program token."""
+
+    @wraps(view)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        if not current_user.is_authenticated:
+            raise SignInNeeded()
+        return view(*args, **kwargs)
+
+    guarded.audience = frozenset({"patient"})  # type: ignore[attr-defined]
+    return guarded

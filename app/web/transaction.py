@@ -1,0 +1,200 @@
+"""One act, one transaction.
+
+A door opens `act()`, a service does the work and records its event, the block's end commits, then the sequencer is woken.
+A refusal inside rolls everything back and records its own event in a second transaction, before the answer (A6). A form or
+call that carries an idempotency key gets the answer that it got the first time (I5).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+from flask import Response, flash, g, jsonify, redirect, request, url_for
+from flask import session as browser
+from flask_login import current_user
+from sqlalchemy.orm import Session
+
+from app.domain.actor import ANONYMOUS, Actor
+from app.domain.errors import Conflict, NotFound, Refused
+from app.models import Event, IdempotencyKey, RefusalSeen
+from app.services import events
+from app.web.house import House, house
+
+REFUSAL_COUNTS_FOR = timedelta(minutes=10)
+UNKEYED_FIELDS = ("csrf_token", "idempotency_key")
+
+
+class KeyReused(Conflict):
+    """The same idempotency key came with another body (I5)."""
+
+    code = "key_reused"
+    status = 422
+    is_recorded = False
+
+
+class Replay(Exception):
+    """Not an error: this key has its answer already, and here it is."""
+
+    def __init__(self, answer: dict[str, Any], event_ids: list[str]) -> None:
+        super().__init__("replay")
+        self.answer = answer
+        self.event_ids = event_ids
+
+
+class Act:
+    """What a door holds while its act is under way. `answer` is set before the block ends, and is what a retry gets."""
+
+    def __init__(self, at_house: House, session: Session, actor: Actor, now: datetime) -> None:
+        self.session = session
+        self.actor = actor
+        self.now = now
+        self.answer: dict[str, Any] = {}
+        self._house = at_house
+        self._events: tuple[Event, ...] = ()
+
+    def close(self) -> None:
+        self._events = tuple(events.recorded(self.session))
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        return self._events
+
+    def wait_for_seal(self) -> bool:
+        """Wait until the act's events stand in a published checkpoint, RECEIPT_WAIT_MS at most; say whether they do."""
+        if not self._events:
+            return True
+        return bool(
+            self._house.bell.wait(max(e.serial for e in self._events), self._house.settings.receipt_wait_ms / 1000)
+        )
+
+    def sealed(self) -> Response:
+        """Return the answer, with its receipts: a form goes on to its page by 303, a call gets JSON."""
+        is_sealed = self.wait_for_seal()
+        return respond(self.answer, [e.id for e in self._events], is_sealed)
+
+
+def see_other(endpoint: str, **values: Any) -> dict[str, Any]:
+    """An answer: go on to this page."""
+    return {"location": url_for(endpoint, **values)}
+
+
+def data(value: Any, status: int = 200) -> dict[str, Any]:
+    """An answer: this JSON value, in the API's envelope."""
+    return {"data": value, "status": status}
+
+
+def respond(answer: dict[str, Any], event_ids: list[str], is_sealed: bool) -> Response:
+    """Return the response that an answer stands for."""
+    state = "sealed" if is_sealed else "pending"
+    if "location" in answer:
+        if event_ids:
+            flash(event_ids[-1], "receipt")
+        response = redirect(answer["location"], code=303)
+    else:
+        receipts = [{"id": i, "state": state, "url": f"/api/v1/receipts/{i}"} for i in event_ids]
+        response = jsonify({"code": 0, "data": answer.get("data"), "receipts": receipts})
+        response.status_code = answer.get("status", 200)
+    response.headers["X-Receipt-State"] = state
+    return response  # type: ignore[return-value]
+
+
+def current_actor() -> Actor:
+    """Return who acts in this request; anonymous where nobody signed in."""
+    actor: Actor | None = g.get("actor")
+    if actor is not None:
+        return actor
+    return current_user.actor if current_user.is_authenticated else ANONYMOUS
+
+
+@contextmanager
+def act(actor: Actor | None = None) -> Iterator[Act]:
+    """Open the transaction of one act.
+
+    Raises Replay when the key has its answer already, KeyReused when it came with another body. A Refused that the block
+    raises is recorded and raised on.
+    """
+    at_house = house()
+    who = actor or current_actor()
+    now = at_house.clock()
+    try:
+        with at_house.writing_session() as session:
+            doing = Act(at_house, session, who, now)
+            scope, digest = _idempotency(who)
+            if scope is not None:
+                _replay_if_known(session, scope, digest)
+            yield doing
+            doing.close()
+            if scope is not None:
+                session.add(
+                    IdempotencyKey(
+                        scope=scope,
+                        body_digest=digest,
+                        answer=json.dumps(doing.answer),
+                        event_ids=" ".join(e.id for e in doing.events),
+                        created_at=now,
+                    )
+                )
+    except Refused as refusal:
+        record_refusal(at_house, who, refusal, now)
+        raise
+    if doing.events:
+        at_house.bell.knock()
+
+
+@contextmanager
+def reading() -> Iterator[Session]:
+    """Open a read transaction."""
+    with house().reading_session() as session:
+        yield session
+
+
+def record_refusal(at_house: House, actor: Actor, refusal: Refused, now: datetime) -> None:
+    """Record a signed-in actor's refusal as its own event, once per actor, object and rule in ten minutes (A6).
+
+    Later ones within that time answer 429 without an event, except NotFound: that answer must be the same always.
+    """
+    if not (refusal.is_recorded and actor.is_signed_in):
+        return
+    about = refusal.about
+    if isinstance(refusal, NotFound) and about is None:
+        return  # nothing there: a guess like any other, for the security log only
+    target = "|".join(f"{k}={v}" for k, v in sorted((request.view_args or {}).items()))
+    key = hashlib.sha256(f"{actor.ref}\n{request.endpoint}\n{target}\n{refusal.code}".encode()).digest()
+    with at_house.writing_session() as session:
+        seen = session.get(RefusalSeen, key)
+        if seen is not None and now - seen.at < REFUSAL_COUNTS_FOR:
+            if not isinstance(refusal, NotFound):
+                refusal.facts["retry_seconds"] = int((REFUSAL_COUNTS_FOR - (now - seen.at)).total_seconds()) + 1
+                refusal.status = 429  # type: ignore[misc]
+            return
+        session.merge(RefusalSeen(key=key, at=now))
+        events.record(session, "act.refused", actor, now, subject=about, detail={"rule": refusal.code})
+    at_house.bell.knock()
+
+
+def _idempotency(actor: Actor) -> tuple[bytes | None, bytes]:
+    key = request.headers.get("Idempotency-Key") or request.form.get("idempotency_key")
+    if not key or request.method in ("GET", "HEAD"):
+        return None, b""
+    who = actor.ref or str(browser.get("id", ""))
+    scope = hashlib.sha256(f"{actor.kind}\n{who}\n{request.endpoint}\n{request.path}\n{key[:200]}".encode()).digest()
+    if request.is_json:
+        body = request.get_data()
+    else:
+        fields = sorted((k, v) for k, v in request.form.items(multi=True) if k not in UNKEYED_FIELDS)
+        body = json.dumps(fields, ensure_ascii=False).encode()
+    return scope, hashlib.sha256(body).digest()
+
+
+def _replay_if_known(session: Session, scope: bytes, digest: bytes) -> None:
+    known = session.get(IdempotencyKey, scope)
+    if known is None:
+        return
+    if known.body_digest != digest:
+        raise KeyReused()
+    raise Replay(json.loads(known.answer), known.event_ids.split())

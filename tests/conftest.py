@@ -1,0 +1,116 @@
+"""Fixtures shared by all rooms: a hospital in a folder of its own, with real SQLite, real keys and a clock to set."""
+
+from __future__ import annotations
+
+
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+
+from app import ROOT, create_app, setup
+from app.config import Settings, read_settings
+from app.web.house import House
+
+
+class Clock:
+    """Stands still until it is set: 2026-03-02 was a Monday, and 02:00 UTC is ten in the morning at the hospital."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+def settings_in(var: Path, **environ: str) -> Settings:
+    """Return demo settings whose files all lie under `var`."""
+    return read_settings({"MINGZHEN_VAR": str(var), "WECHAT_MOCK_INTERNAL": "http://127.0.0.1:9", **environ}, ROOT)
+
+
+@pytest.fixture(scope="session")
+def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with keys and migrated, empty databases, made once and copied for each test."""
+    var = tmp_path_factory.mktemp("pristine")
+    settings = settings_in(var)
+    setup.make_keys(settings)
+    setup.migrate(settings)
+    return var
+
+
+@pytest.fixture
+def var(pristine: Path, tmp_path: Path) -> Path:
+    target = tmp_path / "var"
+    shutil.copytree(pristine, target)
+    return target
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def app(var: Path, clock: Clock) -> Iterator[Flask]:
+    application = create_app(settings_in(var), clock)
+    application.testing = False
+    yield application
+    application.extensions["mingzhen"].close()
+
+
+@pytest.fixture
+def hospital(app: Flask) -> House:
+    """The opened adapters of `app`: for tests that call services."""
+    house: House = app.extensions["mingzhen"]()
+    return house
+
+
+@pytest.fixture
+def writing(hospital: House):
+    """A recording session, committed when the block ends: `with writing() as session: service(session, …)`."""
+    return hospital.writing_session
+
+
+@pytest.fixture
+def reading(hospital: House):
+    return hospital.reading_session
+
+
+@contextmanager
+def sequencer_in(var: Path) -> Iterator[None]:
+    """Run a real sequencer over `var` in a thread of this process."""
+    from ledger.bell import BellServer
+    from ledger.head import FileHead
+    from ledger.note import SigningKey
+    from ledger.sequencer import Sequencer
+    from ledger.stores.engine import open_engine
+    from ledger.stores.sql import SQLStore
+
+    settings = settings_in(var)
+    key = SigningKey.parse((var / "keys" / "ledger.key").read_text().strip())
+    store = SQLStore(open_engine(settings.database_url))
+    sequencer = Sequencer(store, FileHead(var / "head"), key, BellServer(settings.ledger_socket))
+    stop = threading.Event()
+    thread = threading.Thread(target=sequencer.run, args=(stop,), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(5)
+
+
+@pytest.fixture
+def sealing(var: Path) -> Iterator[None]:
+    """A running sequencer: acts get sealed receipts."""
+    with sequencer_in(var):
+        yield
+
+
+
