@@ -1,0 +1,29 @@
+/* Ed25519 (RFC 8032) over tweetnacl, which brings the curve and SHA-512. */
+(function (MZ) {
+  "use strict";
+
+  /* The order of the base point, little-endian. */
+  const ORDER = [
+    0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10
+  ];
+
+  /* RFC 8032, 5.1.7: S lies below the order. tweetnacl does not look, so each signature would have a twin, S + order. */
+  function isReduced(scalar) {
+    for (let i = 31; i >= 0; i -= 1) {
+      if (scalar[i] !== ORDER[i]) {
+        return scalar[i] < ORDER[i];
+      }
+    }
+    return false;
+  }
+
+  MZ.isEd25519 = function (publicKey, message, signature) {
+    return (
+      publicKey.length === 32 &&
+      signature.length === 64 &&
+      isReduced(signature.subarray(32)) &&
+      self.nacl.sign.detached.verify(message, signature, publicKey)
+    );
+  };
+})((self.MZ = self.MZ || {}));

@@ -1,0 +1,93 @@
+/* Signed notes and verifier keys (c2sp.org/signed-note), and the cosignatures of witnesses (c2sp.org/tlog-cosignature). */
+(function (MZ) {
+  "use strict";
+
+  const ED25519 = 0x01;
+  const COSIGNATURE = 0x04;
+  const MARK = "\u2014 ";
+  const MOST_SIGNATURES = 100;
+  const LONGEST_NOTE = 1000000;
+
+  /* A name has no Unicode space and no plus; parseNote has refused the control characters before. */
+  function isName(name) {
+    return name !== "" && !/[+\u0000-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/.test(name);
+  }
+
+  function keyID(name, typeAndKey) {
+    return MZ.hex(MZ.sha256(MZ.utf8(name + "\n"), typeAndKey).subarray(0, 4));
+  }
+
+  /* Returns {name, id, type, publicKey} of a verifier key, `<name>+<id>+<base64>`; the id is hexadecimal. */
+  MZ.parseKey = function (text) {
+    const parts = text.split("+");
+    const name = parts[0];
+    const id = parts[1];
+    const typeAndKey = MZ.parseBase64(parts.slice(2).join("+"));
+    const type = typeAndKey[0];
+    if (!isName(name) || typeAndKey.length !== 33 || (type !== ED25519 && type !== COSIGNATURE)) {
+      throw new MZ.Malformed("key");
+    }
+    if (keyID(name, typeAndKey) !== id) {
+      throw new MZ.Malformed("key");
+    }
+    return { name: name, id: id, type: type, publicKey: typeAndKey.subarray(1) };
+  };
+
+  function parseSignature(line) {
+    const parts = line.split(" ");
+    if (parts.length !== 3 || parts[0] + " " !== MARK || !isName(parts[1])) {
+      throw new MZ.Malformed("signature");
+    }
+    const blob = MZ.parseBase64(parts[2]);
+    if (blob.length < 5) {
+      throw new MZ.Malformed("signature");
+    }
+    return { name: parts[1], id: MZ.hex(blob.subarray(0, 4)), bytes: blob.subarray(4) };
+  }
+
+  /* Returns {text, signatures}; `text` ends in a newline and is what was signed. */
+  MZ.parseNote = function (note) {
+    const cut = note.lastIndexOf("\n\n");
+    if (cut < 0 || !note.endsWith("\n") || /[\u0000-\u0009\u000b-\u001f]/.test(note)) {
+      throw new MZ.Malformed("note");
+    }
+    const lines = note.slice(cut + 2, -1).split("\n");
+    if (lines.length > MOST_SIGNATURES || MZ.utf8(note).length > LONGEST_NOTE) {
+      throw new MZ.Malformed("note");
+    }
+    return { text: note.slice(0, cut + 1), signatures: lines.map(parseSignature) };
+  };
+
+  function isGood(key, text, signature) {
+    if (key.type === ED25519) {
+      return MZ.isEd25519(key.publicKey, MZ.utf8(text), signature);
+    }
+    if (signature.length !== 72) {
+      return false;
+    }
+    const view = new DataView(signature.buffer, signature.byteOffset, 8);
+    const seconds = view.getUint32(0) * 0x100000000 + view.getUint32(4);
+    const message = "cosignature/v1\ntime " + seconds + "\n" + text;
+    return Number.isSafeInteger(seconds) && MZ.isEd25519(key.publicKey, MZ.utf8(message), signature.subarray(8));
+  }
+
+  /*
+   * Returns {good, bad, unknown}: the keys whose signatures stand, the keys whose signatures do not, and how many lines are
+   * by signers we do not know. The caller refuses a note with a bad one (signed-note, "Verification").
+   */
+  MZ.checkSignatures = function (note, keys) {
+    const found = { good: [], bad: [], unknown: 0 };
+    note.signatures.forEach(function (signature) {
+      const key = keys.find(function (known) {
+        return known.name === signature.name && known.id === signature.id;
+      });
+      if (!key) {
+        found.unknown += 1;
+      } else {
+        (isGood(key, note.text, signature.bytes) ? found.good : found.bad).push(key);
+      }
+    });
+    return found;
+  };
+  MZ.ED25519 = ED25519;
+})((self.MZ = self.MZ || {}));
