@@ -1,0 +1,110 @@
+"""Which language a page speaks, and how it writes days and times.
+
+Chinese texts are the message ids themselves, so Chinese needs no catalogue; English comes from one catalogue per door,
+`app/translations/<door>/en/LC_MESSAGES/messages.po`, compiled at set-up by `.ci/translations.py`.
+"""
+
+import datetime as dt
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from flask import Flask, abort, has_request_context, redirect, request, session
+from flask_babel import Babel, format_date, format_datetime, get_locale
+from werkzeug.wrappers import Response
+
+TRANSLATIONS = Path(__file__).parents[1] / "translations"
+
+LOCALES = {"zh": "zh_Hans_CN", "en": "en"}
+"""What the language switch may choose: the code in its address -> Babel's locale."""
+
+HOSPITAL_TIME_ZONE = "Asia/Shanghai"
+
+
+def init_i18n(app: Flask) -> None:
+    """Give the app its languages: `_()` in templates, `lang` and `here` for the frame, the filters below, the switch.
+
+    Filters, all in the hospital's zone: `day` (2026年1月5日 周一), `short_day` (1月5日 周一), `clock` (08:30),
+    `moment` (day and clock).
+    """
+    rooms = sorted(path for path in TRANSLATIONS.iterdir() if path.is_dir())
+    app.config["BABEL_TRANSLATION_DIRECTORIES"] = ";".join(str(path) for path in rooms)
+    Babel(
+        app,
+        default_locale=LOCALES["zh"],
+        default_timezone=HOSPITAL_TIME_ZONE,
+        locale_selector=chosen_locale,
+    )
+    app.add_url_rule("/language/<lang>", "language", switch_language, methods=["GET"])
+    app.context_processor(_frame)
+    app.jinja_env.filters.update(day=day, short_day=short_day, clock=clock, moment=moment)
+
+
+def chosen_locale() -> str:
+    """Babel's name of the locale this browser chose; Chinese where nobody chose."""
+    chosen = session.get("lang", "zh") if has_request_context() else "zh"
+    return LOCALES.get(chosen, LOCALES["zh"])
+
+
+def language_tag() -> str:
+    """The page's BCP 47 tag, for `<html lang>`: "zh-Hans" or "en"."""
+    return "en" if str(get_locale()) == "en" else "zh-Hans"
+
+
+def switch_language(lang: str) -> Response:
+    """Remember the language in this browser and go back to the page the switch was pressed on.
+
+    A GET, because it changes how pages look and nothing else, and works from a page whose form is half filled.
+    """
+    if lang not in LOCALES:
+        abort(404)
+    session["lang"] = lang
+    answer = redirect(_page_of_ours(request.args.get("next", "/")), code=303)
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+def day(value: dt.date | dt.datetime) -> str:
+    """A day with its year and weekday: 2026年1月5日 周一, or Mon, 5 Jan 2026."""
+    return _written(value, "y年M月d日 EEE", "EEE, d MMM y")
+
+
+def short_day(value: dt.date | dt.datetime) -> str:
+    """A day of this year: 1月5日 周一, or Mon, 5 Jan."""
+    return _written(value, "M月d日 EEE", "EEE, d MMM")
+
+
+def clock(value: dt.datetime | dt.time) -> str:
+    """Hour and minute, 24 hours, in the hospital's zone: 08:30. A bare time is taken as the hospital's already."""
+    return value.strftime("%H:%M") if isinstance(value, dt.time) else str(format_datetime(value, "HH:mm"))
+
+
+def moment(value: dt.datetime) -> str:
+    """Day and clock: 2026年1月5日 周一 08:30."""
+    return f"{day(value)} {clock(value)}"
+
+
+def _written(value: dt.date | dt.datetime, chinese: str, english: str) -> str:
+    pattern = english if language_tag() == "en" else chinese
+    if isinstance(value, dt.datetime):
+        return str(format_datetime(value, pattern))
+    return str(format_date(value, pattern))
+
+
+def _frame() -> dict[str, str]:
+    """What templates/base.html needs for its language switch."""
+    if not has_request_context():
+        return {"lang": language_tag(), "here": "/"}
+    here = request.full_path.rstrip("?") if request.method == "GET" else request.path
+    return {"lang": language_tag(), "here": here}
+
+
+def _page_of_ours(address: str) -> str:
+    """The address where it is a path on this site; the home page otherwise.
+
+    Browsers read a backslash as a slash and drop control characters, so both are refused, not cleaned.
+    """
+    parts = urlsplit(address)
+    ours = address.startswith("/") and not address.startswith("//") and not parts.netloc and not parts.scheme
+    if not ours or "\\" in address or any(ord(character) < 0x20 for character in address):
+        return "/"
+    return address

@@ -1,0 +1,32 @@
+// Shows that a form is on its way and holds back a second press. The key in the form makes a second press harmless anyway.
+const GIVES_UP_AFTER_MS = 10000;
+
+export function start(form) {
+  let sentAt = null;
+
+  function release() {
+    sentAt = null;
+    for (const button of form.querySelectorAll("button[type=submit]")) {
+      button.removeAttribute("aria-disabled");
+      button.classList.remove("ih-btn_busy");
+    }
+  }
+
+  form.addEventListener("submit", (event) => {
+    if (sentAt !== null && Date.now() - sentAt < GIVES_UP_AFTER_MS) {
+      event.preventDefault();
+      return;
+    }
+    sentAt = Date.now();
+    // aria-disabled and not disabled: a disabled button would drop out of what is sent.
+    for (const button of form.querySelectorAll("button[type=submit]")) {
+      button.setAttribute("aria-disabled", "true");
+      button.classList.add("ih-btn_busy");
+    }
+    setTimeout(release, GIVES_UP_AFTER_MS);
+  });
+
+  window.addEventListener("pageshow", (event) => {
+    if (event.persisted) release();
+  });
+}

@@ -1,0 +1,20 @@
+// Starts the behaviour named in each data-module attribute. Pages are complete without any of them.
+import * as confirm from "./confirm.js";
+import * as copy from "./copy.js";
+import * as countdown from "./countdown.js";
+import * as focus from "./focus.js";
+import * as form from "./form.js";
+import * as keys from "./keys.js";
+import * as poll from "./poll.js";
+
+const modules = { confirm, copy, countdown, focus, form, keys, poll };
+
+export function startWithin(root) {
+  for (const element of root.querySelectorAll("[data-module]")) {
+    for (const name of element.dataset.module.split(" ")) {
+      if (modules[name]) modules[name].start(element, startWithin);
+    }
+  }
+}
+
+startWithin(document);
