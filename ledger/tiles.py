@@ -75,15 +75,18 @@ def format_bundle(entries: Iterable[bytes]) -> bytes:
 
 def parse_bundle(data: bytes) -> list[bytes]:
     """Return the entries of a bundle. Raises MalformedTile if it ends in the middle of one, naming which."""
-    entries: list[bytes] = []
-    position = 0
+    return list(iterate_bundle(data))
+
+
+def iterate_bundle(data: bytes) -> Iterator[bytes]:
+    """Yield the entries of a bundle one after the other, as `parse_bundle`."""
+    position, count = 0, 0
     while position < len(data):
         end = position + 2 + int.from_bytes(data[position : position + 2], "big")
         if position + 2 > len(data) or end > len(data):
-            raise MalformedTile(f"the bundle ends inside its entry {len(entries)}")
-        entries.append(data[position + 2 : end])
-        position = end
-    return entries
+            raise MalformedTile(f"the bundle ends inside its entry {count}")
+        yield data[position + 2 : end]
+        position, count = end, count + 1
 
 
 def partial_width(level: int, size: int) -> int:

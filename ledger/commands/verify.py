@@ -8,6 +8,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
 
 from ledger.commands.inputs import UsageError, read_file, read_log_keys
+from ledger.commands.words import printable
 from ledger.errors import MalformedError, MalformedPolicy, VerificationError
 from ledger.note import VerifierKey, parse_note
 from ledger.policy import MAX_POLICY_BYTES, Policy, parse_policy
@@ -51,7 +52,7 @@ def run(args: Namespace) -> int:
 
 
 def _not_good(step: str, why: str) -> int:
-    print(f"NOT GOOD. Step that failed: {step} ({STEPS[step]}). {_printable(why)}.", file=sys.stderr)
+    print(f"NOT GOOD. Step that failed: {step} ({STEPS[step]}). {printable(why)}.", file=sys.stderr)
     return 1
 
 
@@ -61,7 +62,7 @@ def _read_policy(name: str | None) -> Policy | None:
     try:
         return parse_policy(read_file(name, MAX_POLICY_BYTES))
     except MalformedPolicy as e:
-        raise UsageError(f"{name} is not a policy: {_printable(str(e))}.") from e
+        raise UsageError(f"{name} is not a policy: {printable(str(e))}.") from e
 
 
 def _key_for(data: bytes, keys: Sequence[VerifierKey]) -> VerifierKey:
@@ -76,7 +77,7 @@ def _key_for(data: bytes, keys: Sequence[VerifierKey]) -> VerifierKey:
 
 def _describe(verified: Verified, policy: Policy | None) -> Iterator[str]:
     if verified.state == "witnessed":
-        yield f"GOOD: witnessed. In the log, and cosigned by {_printable(', '.join(verified.witnesses))}."
+        yield f"GOOD: witnessed. In the log, and cosigned by {printable(', '.join(verified.witnesses))}."
     else:
         asked = "no policy was given" if policy is None else "the policy asks for none"
         yield f"GOOD: sealed. In the log, which signed it; witnesses were not looked at ({asked})."
@@ -95,7 +96,7 @@ def _describe(verified: Verified, policy: Policy | None) -> Iterator[str]:
 
 def _line(name: str, value: object, indent: int = 2) -> Iterator[str]:
     """Yield a value, one line for each that is no object or list."""
-    label = " " * indent + _printable(name)
+    label = " " * indent + printable(name)
     if isinstance(value, dict) and value:
         yield label
         for key, item in value.items():
@@ -113,9 +114,4 @@ def _scalar(value: object) -> str:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return _printable(str(value))
-
-
-def _printable(text: str) -> str:
-    """Return `text` with whatever could move a cursor or turn the writing around spelt out."""
-    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
+    return printable(str(value))
