@@ -12,6 +12,7 @@
     │   ├── MalformedJSON       not JSON in its one canonical spelling
     │   └── MalformedReceipt    not a receipt
     ├── VerificationError       well formed, but not true; `step` says which check failed
+    ├── NotInLog                asked for what the published log does not hold, or not yet
     ├── SourceError             a published log whose files cannot be had; `path` says which
     ├── StateError              the file that remembers the last audit cannot be read or written
     ├── StoreError              our own storage contradicts itself, or refuses us
@@ -76,6 +77,10 @@ class VerificationError(LedgerError):
         super().__init__(message)
         self.step = step
         self.facts = facts
+
+
+class NotInLog(LedgerError):
+    """The published log holds no such thing, or does not hold it yet. Whoever asks over HTTP gets a 404."""
 
 
 class SourceError(LedgerError):

@@ -1,0 +1,108 @@
+"""`python -m ledger sequencer`: the one process that lets a log grow and signs it.
+
+Runs in the foreground until SIGTERM or SIGINT, and ends with 0 then; with 1 when it refused to start or when a round
+failed (a supervisor may start it again: the start finds out what became of that round), with 2 for settings that make
+no sense. One line of JSON on the standard error for each notable event; never anything about a person.
+"""
+
+import json
+import os
+import signal
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from ledger.bell import BellServer
+from ledger.errors import LedgerError, MalformedKey, RefusedToStart
+from ledger.head import FileHead, only_sequencer
+from ledger.note import SigningKey
+from ledger.sequencer import Sequencer, now_ms
+from ledger.stores.engine import open_engine
+from ledger.stores.sql import SQLStore
+
+_SETTINGS = {
+    "database": ("DATABASE_URL", "URL", "where the log's tables are, e.g. sqlite:////var/lib/mingzhen/hospital.db"),
+    "origin": ("LEDGER_ORIGIN", "NAME", "what the log calls itself; the name of its key"),
+    "key": ("LEDGER_KEY_FILE", "FILE", "the private key, see keygen"),
+    "head": ("LEDGER_HEAD", "FILE", "the head: on a disk of this machine, never backed up with the database"),
+    "socket": ("LEDGER_SOCKET", "PATH", "the Unix socket on which web workers knock"),
+}
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare what the command line may say; the environment says the rest."""
+    for name, (variable, metavar, meaning) in _SETTINGS.items():
+        parser.add_argument(f"--{name}", metavar=metavar, help=f"{meaning} (default: ${variable})")
+    parser.add_argument("--clock-offset", metavar="SECONDS", type=float, default=0.0, help="for demos: shift the clock")
+
+
+def run(args: Namespace) -> int:
+    """Serve until a signal comes, and return the exit code."""
+    values, missing = _settings(args, os.environ)
+    if missing:
+        print(f"Missing: {', '.join(missing)}.", file=sys.stderr)
+        return 2
+    try:
+        key = SigningKey.parse(Path(values["key"]).read_text(encoding="utf-8").strip())
+        engine = open_engine(values["database"])
+    except (MalformedKey, OSError, ValueError) as e:  # never the text of the key: MalformedKey does not repeat it
+        print(f"These settings cannot be used: {e}.", file=sys.stderr)
+        return 2
+
+    stopping: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda caught, _frame: stopping.append(caught))  # a round in progress is finished
+    offset_ms = int(args.clock_offset * 1000)
+    head = FileHead(Path(values["head"]))
+    try:
+        with only_sequencer(head):
+            bell = BellServer(Path(values["socket"]))
+            try:
+                Sequencer(
+                    SQLStore(engine),
+                    head,
+                    key,
+                    values["origin"],
+                    bell,
+                    clock=lambda: now_ms() + offset_ms,
+                    report=_report,
+                ).run(lambda: bool(stopping))
+            finally:
+                bell.close()
+    except RefusedToStart as e:
+        _report("sequencer.refused", why=str(e), way_out=e.way_out)
+        return 1
+    except (LedgerError, OSError, SQLAlchemyError) as e:
+        # Whatever it was, it may have happened or not. Only a new start can tell.
+        _report("sequencer.failed", why=_describe(e))
+        return 1
+    _report("sequencer.stopped")
+    return 0
+
+
+def _settings(args: Namespace, environment: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    """Return the values of all settings, and how to give those that are missing."""
+    values: dict[str, str] = {}
+    missing: list[str] = []
+    for name, (variable, _, _) in _SETTINGS.items():
+        value = getattr(args, name) or environment.get(variable)
+        if value:
+            values[name] = value
+        else:
+            missing.append(f"--{name} or {variable}")
+    return values, missing
+
+
+def _describe(error: Exception) -> str:
+    """Return what went wrong in one line. Not what SQLAlchemy says: that would repeat the statement and its values."""
+    cause = getattr(error, "orig", None) or error
+    return f"{type(cause).__name__}: {cause}".split("\n")[0]
+
+
+def _report(event: str, **fields: object) -> None:
+    at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    print(json.dumps({"at": at, "event": event, **fields}, ensure_ascii=False), file=sys.stderr, flush=True)
