@@ -1,4 +1,4 @@
-"""A small app that renders the frames and every macro with invented words: to look at, and for the tests of the look."""
+"""A small app that renders the frames and every macro with invented words: to look at, and for tests."""
 
 import io
 from pathlib import Path
