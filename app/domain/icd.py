@@ -11,8 +11,8 @@ from types import MappingProxyType
 from app.domain.errors import DiagnosisCodeWrong
 from app.domain.typed import tidy_number
 
-# A letter and two digits, then up to four more characters; Chinese clinical extensions write J06.900x001.
-_CODE = re.compile(r"([A-Z][0-9]{2})([0-9]{1,3}(?:X[0-9]{3})?|[0-9]?X[0-9]{3})?")
+# A letter and two digits, then what the editions add: WHO J06.9, American S72.001A, Chinese J06.900x001 and I10.x00.
+_CODE = re.compile(r"([A-Z][0-9]{2})(?:([0-9X][0-9]{2}(?:X[0-9]{3})?)|([0-9][0-9A-Z]{0,3}))?")
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,10 @@ def parse_code(text: str, field: str = "code") -> str:
     match = _CODE.fullmatch(tidy_number(text))
     if match is None:
         raise DiagnosisCodeWrong(field)
-    return match[1] if match[2] is None else f"{match[1]}.{match[2].lower()}"
+    category, chinese, other = match.groups()
+    if chinese is not None:
+        return f"{category}.{chinese.lower()}"  # the Chinese edition writes its x small
+    return category if other is None else f"{category}.{other}"
 
 
 def find(words: str, limit: int = 8) -> list[Diagnosis]:
