@@ -117,7 +117,7 @@ def announce(supervisor: Supervisor, output: Output, address: place.Address, set
         if not told and time.monotonic() - started > SLOW_START_SECONDS:
             told = True
             output.say(f"Not ready yet: {answer[1] or 'the web server does not answer'} (see {output.file}).")
-        time.sleep(0.05)
+        time.sleep(0.5 if told else 0.05)
     page = "/demo" if settings.is_demo else "/"
     supervisor.call(lambda: output.say(welcome(address, page, output.file)))
 

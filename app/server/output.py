@@ -30,6 +30,11 @@ class Output:
         """From here on what the processes say goes to the file only."""
         self._ending = True
 
+    def close(self) -> None:
+        """After the last line."""
+        with self._turn:
+            self._log.close()
+
     def follow(self, name: str, stream: IO[str], *, is_error: bool) -> None:
         """Read a process's stream to its end."""
         for line in stream:
@@ -53,7 +58,8 @@ def shown_on_terminal(line: str, *, is_error: bool) -> str | None:
     """The line as an operator should see it, or None for what only the file needs.
 
     A structured line is shown from `warning` upward, as its event and its fields; a plain one if it came on standard
-    error. The mock's reminder of what it is belongs to the file: the launcher starts it in demos only.
+    error, but of a traceback only the line that says what happened. The mock's reminder of what it is belongs to the
+    file: the launcher starts it in demos only.
     """
     if line.startswith("{"):
         try:
@@ -66,4 +72,5 @@ def shown_on_terminal(line: str, *, is_error: bool) -> str | None:
         return f"{fields['level']} {fields.get('event', '')} {rest}".rstrip()
     if line.startswith("wechat_mock.in_use"):
         return None
-    return line if is_error and line.strip() else None
+    is_told = is_error and line.strip() and not line.startswith((" ", "Traceback (", "During handling of"))
+    return line if is_told else None

@@ -67,7 +67,7 @@ def free_address() -> Address:
     server's own refusal is shown.
     """
     host, text = os.environ.get("HOST") or "127.0.0.1", os.environ.get("PORT") or "8000"
-    if not text.isdecimal() or not 0 < int(text) < 65536:
+    if not (text.isascii() and text.isdecimal()) or not 0 < int(text) < 65536:
         raise CannotServe(f"PORT is {text!r}: set it to a number from 1 to 65535, for example PORT=8001 make run.")
     address = Address(host, int(text))
     try:
