@@ -80,6 +80,9 @@ CATALOGUE: dict[str, EventType] = {
     "staff.disabled": _act(),
     "staff.role_granted": _act("role"),
     "rules.changed": _act("rule"),
+    "clinic.created": _act(),
+    "department.created": _act("letter"),
+    "room.created": _act(),
     "session.planned": _act("starts_at", "ends_at", "slots"),
 }
 

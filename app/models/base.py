@@ -73,7 +73,7 @@ class Bound:
     sealed: Mapped[bytes]
 
     @declared_attr.directive
-    def __mapper_args__(cls) -> dict[str, Any]:  # noqa: N805 (SQLAlchemy hands in the class)
+    def __mapper_args__(cls) -> dict[str, Any]:
         return {"version_id_col": cls.version, "version_id_generator": False}
 
     @property

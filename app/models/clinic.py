@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, UniqueConstraint
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import Base
@@ -86,7 +86,7 @@ class Queue(Base):
     day_on: Mapped[date]
     letter: Mapped[str]
     last_number: Mapped[int] = mapped_column(default=0)
-    __table_args__ = (UniqueConstraint("department_id", "day_on"),)
+    __table_args__ = (UniqueConstraint("department_id", "day_on"), Index("ix_queue_clinic_day", "clinic_id", "day_on"))
 
 
 class ClinicSession(Base):
@@ -107,6 +107,7 @@ class ClinicSession(Base):
     __table_args__ = (
         CheckConstraint("kind IN ('expert', 'general')", name="kind"),
         CheckConstraint("ends_at > starts_at", name="order"),
+        Index("ix_clinic_session_clinic_day", "clinic_id", "day_on"),
     )
 
 

@@ -35,6 +35,7 @@ class Appointment(Bound, Base):
             name="state",
         ),
         CheckConstraint("(state = 'held') = (held_until IS NOT NULL)", name="hold"),
+        Index("ix_appointment_clinic_starts", "clinic_id", "starts_at"),
         Index(
             "uq_appointment_slot_living", "slot_id", unique=True,
             sqlite_where=text(LIVING), postgresql_where=text(LIVING),
@@ -50,7 +51,17 @@ class Ticket(Bound, Base):
 
     __tablename__ = "ticket"
     OBJECT, RETENTION = "ticket.v1", "events"
-    FIELDS = ("patient_ref", "appointment_id", "queue_id", "number", "state", "room_id", "calls", "passes", "checked_in_at")
+    FIELDS = (
+        "patient_ref",
+        "appointment_id",
+        "queue_id",
+        "number",
+        "state",
+        "room_id",
+        "calls",
+        "passes",
+        "checked_in_at",
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True)
     queue_id: Mapped[str] = mapped_column(ForeignKey("queue.id"))

@@ -280,6 +280,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_queue")),
         sa.UniqueConstraint("department_id", "day_on", name=op.f("uq_queue_department_id_day_on")),
     )
+    with op.batch_alter_table("queue", schema=None) as batch_op:
+        batch_op.create_index("ix_queue_clinic_day", ["clinic_id", "day_on"], unique=False)
+
     op.create_table(
         "clinic_session",
         sa.Column("id", sa.String(), nullable=False),
@@ -302,6 +305,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_clinic_session")),
     )
     with op.batch_alter_table("clinic_session", schema=None) as batch_op:
+        batch_op.create_index("ix_clinic_session_clinic_day", ["clinic_id", "day_on"], unique=False)
         batch_op.create_index(batch_op.f("ix_clinic_session_clinician_ref"), ["clinician_ref"], unique=False)
         batch_op.create_index(batch_op.f("ix_clinic_session_queue_id"), ["queue_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_clinic_session_starts_at"), ["starts_at"], unique=False)
@@ -343,6 +347,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_appointment")),
     )
     with op.batch_alter_table("appointment", schema=None) as batch_op:
+        batch_op.create_index("ix_appointment_clinic_starts", ["clinic_id", "starts_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_appointment_patient_ref"), ["patient_ref"], unique=False)
         batch_op.create_index(batch_op.f("ix_appointment_session_id"), ["session_id"], unique=False)
         batch_op.create_index(
@@ -491,6 +496,7 @@ def downgrade() -> None:
         )
         batch_op.drop_index(batch_op.f("ix_appointment_session_id"))
         batch_op.drop_index(batch_op.f("ix_appointment_patient_ref"))
+        batch_op.drop_index("ix_appointment_clinic_starts")
 
     op.drop_table("appointment")
     op.drop_table("slot")
@@ -498,8 +504,12 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_clinic_session_starts_at"))
         batch_op.drop_index(batch_op.f("ix_clinic_session_queue_id"))
         batch_op.drop_index(batch_op.f("ix_clinic_session_clinician_ref"))
+        batch_op.drop_index("ix_clinic_session_clinic_day")
 
     op.drop_table("clinic_session")
+    with op.batch_alter_table("queue", schema=None) as batch_op:
+        batch_op.drop_index("ix_queue_clinic_day")
+
     op.drop_table("queue")
     with op.batch_alter_table("staff_grant", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_staff_grant_staff_ref"))

@@ -1,0 +1,433 @@
+"""The house as patients and staff meet it: departments, days, doctors, slots; and how the office makes them.
+
+Reading here opens nothing sealed and needs no grant: what can be booked is public. Names come in both languages.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import and_, func, or_, select
+from sqlalchemy.orm import Session
+
+from app.domain import access
+from app.domain import booking as booking_rules
+from app.domain import checkin as checkin_rules
+from app.domain.actor import Actor
+from app.domain.calendar import ONE_DAY, day_bounds, hospital_day
+from app.domain.errors import NotFound
+from app.domain.ids import new_ref
+from app.models import Appointment, Clinic, ClinicSession, Department, Queue, Room, Slot, Staff, projected
+from app.services import events
+
+VENUE_SECRET_BYTES = 32
+AROUND_MIDNIGHT = timedelta(hours=3)  # a session that runs past midnight is still part of the day it began in
+TAKES_SLOT = ("booked", "checked_in", "in_consult", "completed", "no_show")
+
+
+@dataclass(frozen=True)
+class Words:
+    """A name in both languages; pages choose with the filter `named`."""
+
+    zh: str
+    en: str
+
+
+@dataclass(frozen=True)
+class ClinicRules:
+    """One clinic's rules, as `Clinic.rules` holds them."""
+
+    booking: booking_rules.BookingRule = booking_rules.BookingRule()
+    check_in: checkin_rules.WindowRule = checkin_rules.WindowRule()
+
+
+@dataclass(frozen=True)
+class DepartmentView:
+    """A department with the slots that are free on the day asked for (`free`) and the first day that has any."""
+
+    id: str
+    clinic_id: str
+    name: Words
+    free: int
+    first_free_on: date | None
+
+
+@dataclass(frozen=True)
+class DayView:
+    """A day on which a department's slots may be booked, and how many are free."""
+
+    day_on: date
+    free: int
+
+
+@dataclass(frozen=True)
+class SlotView:
+    """One slot of a session. `is_free` counts a hold that ran out as nothing."""
+
+    id: str
+    session_id: str
+    starts_at: datetime
+    ends_at: datetime
+    is_free: bool
+
+
+@dataclass(frozen=True)
+class SessionView:
+    """A doctor sits: who, where, when; `free` slots of those still to come on the day asked for."""
+
+    id: str
+    clinic_id: str
+    department_id: str
+    queue_id: str
+    clinician_ref: str
+    kind: str
+    day_on: date
+    starts_at: datetime
+    ends_at: datetime
+    clinic: Words
+    department: Words
+    room: Words
+    doctor: Words
+    title: Words
+    free: int = 0
+
+
+def rules_of(clinic: Clinic) -> ClinicRules:
+    """Return the clinic's rules. Raises RuleMalformed if what is stored is none: a mistake of whoever stored it."""
+    return ClinicRules(
+        booking=booking_rules.parse_rule(clinic.rules["booking"]),
+        check_in=checkin_rules.parse_window(clinic.rules["check_in"]),
+    )
+
+
+def around_today(now: datetime) -> tuple[datetime, datetime]:
+    """Return from when to when things count as today's: the hospital's day, and three hours to either side of now."""
+    begins_at, ends_at = day_bounds(hospital_day(now))
+    return min(begins_at, now - AROUND_MIDNIGHT), max(ends_at, now + AROUND_MIDNIGHT)
+
+
+# Looking for a slot
+
+
+def departments(session: Session, now: datetime) -> list[DepartmentView]:
+    """Return all departments in their order, with what is free today and the first day that has anything free."""
+    until_at = day_bounds(hospital_day(now) + _days_ahead(session) * ONE_DAY)[1]
+    today_ends_at = day_bounds(hospital_day(now))[1]
+    counted = session.execute(
+        select(
+            ClinicSession.department_id,
+            func.count().filter(Slot.starts_at < today_ends_at),
+            func.min(Slot.starts_at),
+        )
+        .select_from(Slot)
+        .join(ClinicSession, ClinicSession.id == Slot.session_id)
+        .where(Slot.starts_at > now, Slot.starts_at < until_at, ~_taken(now))
+        .group_by(ClinicSession.department_id)
+    ).all()
+    free = {department: (today, first) for department, today, first in counted}
+    rows = session.scalars(select(Department).order_by(Department.clinic_id, Department.position, Department.letter))
+    return [
+        DepartmentView(
+            row.id,
+            row.clinic_id,
+            Words(row.name_zh, row.name_en),
+            free.get(row.id, (0, None))[0],
+            None if row.id not in free else hospital_day(free[row.id][1]),
+        )
+        for row in rows
+    ]
+
+
+def department(session: Session, department_id: str) -> DepartmentView:
+    """Return one department, uncounted. Raises NotFound."""
+    row = session.get(Department, department_id)
+    if row is None:
+        raise NotFound()
+    return DepartmentView(row.id, row.clinic_id, Words(row.name_zh, row.name_en), 0, None)
+
+
+def days(session: Session, department_id: str, now: datetime) -> list[DayView]:
+    """Return the days that are open for booking, today first, each with the department's free slots."""
+    clinic = session.get(Clinic, department(session, department_id).clinic_id)
+    assert clinic is not None  # noqa: S101 (a foreign key says so)
+    today_on = hospital_day(now)
+    last_on = booking_rules.last_bookable_on(rules_of(clinic).booking, now)
+    starts = session.scalars(
+        select(Slot.starts_at)
+        .join(ClinicSession, ClinicSession.id == Slot.session_id)
+        .where(
+            ClinicSession.department_id == department_id,
+            Slot.starts_at > now,
+            Slot.starts_at < day_bounds(last_on)[1],
+            ~_taken(now),
+        )
+    ).all()
+    free: dict[date, int] = {}
+    for starts_at in starts:
+        free[hospital_day(starts_at)] = free.get(hospital_day(starts_at), 0) + 1
+    every_day = [today_on + n * ONE_DAY for n in range((last_on - today_on).days + 1)]
+    return [DayView(day_on, free.get(day_on, 0)) for day_on in every_day]
+
+
+def doctors(session: Session, department_id: str, day_on: date, now: datetime) -> list[SessionView]:
+    """Return who sits in the department with slots on that day that have not begun, the one with the earliest first."""
+    from_at, to_at = day_bounds(day_on)
+    counts = session.execute(
+        select(Slot.session_id, func.count().filter(~_taken(now)), func.min(Slot.starts_at))
+        .join(ClinicSession, ClinicSession.id == Slot.session_id)
+        .where(
+            ClinicSession.department_id == department_id,
+            Slot.starts_at > now,
+            Slot.starts_at >= from_at,
+            Slot.starts_at < to_at,
+        )
+        .group_by(Slot.session_id)
+        .order_by(func.min(Slot.starts_at), Slot.session_id)
+    ).all()
+    found = sessions(session, [row[0] for row in counts])
+    return [_with_free(found[session_id], free) for session_id, free, _first in counts]
+
+
+def slots(session: Session, session_id: str, day_on: date, now: datetime) -> list[SlotView]:
+    """Return the session's slots that begin on that day and have not begun, by time. Raises NotFound for no session."""
+    if session.get(ClinicSession, session_id) is None:
+        raise NotFound()
+    from_at, to_at = day_bounds(day_on)
+    rows = session.execute(
+        select(Slot, _taken(now))
+        .where(Slot.session_id == session_id, Slot.starts_at > now, Slot.starts_at >= from_at, Slot.starts_at < to_at)
+        .order_by(Slot.starts_at)
+    ).all()
+    return [SlotView(slot.id, slot.session_id, slot.starts_at, slot.ends_at, not taken) for slot, taken in rows]
+
+
+def sessions(session: Session, session_ids: list[str]) -> dict[str, SessionView]:
+    """Return the sessions there are of these, by id, with their names."""
+    if not session_ids:
+        return {}
+    return {view.id: view for view in _session_views(session, ClinicSession.id.in_(session_ids))}
+
+
+def session_of(session: Session, session_id: str) -> SessionView:
+    """Return one session. Raises NotFound."""
+    found = sessions(session, [session_id])
+    if session_id not in found:
+        raise NotFound()
+    return found[session_id]
+
+
+def sessions_of(session: Session, clinician_ref: str, now: datetime) -> list[SessionView]:
+    """Return the clinician's sessions of today, by time."""
+    from_at, to_at = around_today(now)
+    mine = and_(
+        ClinicSession.clinician_ref == clinician_ref, ClinicSession.starts_at < to_at, ClinicSession.ends_at > from_at
+    )
+    return _session_views(session, mine)
+
+
+def sessions_in(session: Session, clinic_id: str, now: datetime) -> list[SessionView]:
+    """Return the clinic's sessions of today, by time."""
+    from_at, to_at = around_today(now)
+    here = and_(
+        ClinicSession.clinic_id == clinic_id,
+        ClinicSession.day_on.in_([hospital_day(now) - ONE_DAY, hospital_day(now), hospital_day(now) + ONE_DAY]),
+        ClinicSession.starts_at < to_at,
+        ClinicSession.ends_at > from_at,
+    )
+    return _session_views(session, here)
+
+
+def clinic_names(session: Session) -> dict[str, Words]:
+    """Return the name of every clinic by its id."""
+    return {row.id: Words(row.name_zh, row.name_en) for row in session.scalars(select(Clinic).order_by(Clinic.id))}
+
+
+# The office
+
+
+def create_clinic(
+    session: Session, actor: Actor, name_zh: str, name_en: str, now: datetime, *, rules: ClinicRules | None = None
+) -> str:
+    """Return the id of a new clinic with these rules (the defaults of the domain where none are given)."""
+    _require_office(actor, now)
+    row = Clinic(
+        id=new_ref(),
+        name_zh=name_zh,
+        name_en=name_en,
+        venue_secret=secrets.token_bytes(VENUE_SECRET_BYTES),
+        rules=format_rules(rules or ClinicRules()),
+    )
+    session.add(row)
+    session.flush()
+    events.record(session, "clinic.created", actor, now)
+    return row.id
+
+
+def format_rules(rules: ClinicRules) -> dict[str, Mapping[str, str | int | None]]:
+    """Return the rules as the JSON that `Clinic.rules` holds."""
+    return {
+        "booking": booking_rules.format_rule(rules.booking),
+        "check_in": checkin_rules.format_window(rules.check_in),
+    }
+
+
+def create_department(
+    session: Session,
+    actor: Actor,
+    clinic_id: str,
+    name_zh: str,
+    name_en: str,
+    letter: str,
+    now: datetime,
+    *,
+    position: int = 0,
+    is_sensitive: bool = False,
+) -> str:
+    """Return the id of a new department, whose tickets begin with `letter`. Raises NotFound for no such clinic."""
+    _require_office(actor, now)
+    if session.get(Clinic, clinic_id) is None:
+        raise NotFound()
+    row = Department(
+        id=new_ref(),
+        clinic_id=clinic_id,
+        name_zh=name_zh,
+        name_en=name_en,
+        letter=letter,
+        position=position,
+        is_sensitive=is_sensitive,
+    )
+    session.add(row)
+    session.flush()
+    events.record(session, "department.created", actor, now, detail={"letter": letter})
+    return row.id
+
+
+def create_room(session: Session, actor: Actor, clinic_id: str, name_zh: str, name_en: str, now: datetime) -> str:
+    """Return the id of a new room. Raises NotFound for no such clinic."""
+    _require_office(actor, now)
+    if session.get(Clinic, clinic_id) is None:
+        raise NotFound()
+    row = Room(id=new_ref(), clinic_id=clinic_id, name_zh=name_zh, name_en=name_en)
+    session.add(row)
+    session.flush()
+    events.record(session, "room.created", actor, now)
+    return row.id
+
+
+def plan_session(
+    session: Session,
+    actor: Actor,
+    clinic_id: str,
+    department_id: str,
+    clinician_ref: str,
+    room_id: str,
+    starts_at: datetime,
+    ends_at: datetime,
+    slot_minutes: int,
+    kind: str,
+    now: datetime,
+) -> str:
+    """Return the id of a new session, cut into slots of `slot_minutes`; what remains at the end becomes none.
+
+    `kind` "expert" keeps its own line, "general" calls from the department's pool. The queue of the day is made with the
+    department's first session. Raises NotFound when clinic, department, clinician and room do not belong together.
+    """
+    _require_office(actor, now)
+    owning = session.get(Department, department_id)
+    room = session.get(Room, room_id)
+    if owning is None or room is None or {owning.clinic_id, room.clinic_id} != {clinic_id}:
+        raise NotFound()
+    if session.get(Staff, clinician_ref) is None:
+        raise NotFound()
+    if slot_minutes < 1 or ends_at <= starts_at:
+        raise ValueError("a session ends after it begins and has slots of a minute at least")
+    day_on = hospital_day(starts_at)
+    row = ClinicSession(
+        id=new_ref(),
+        clinic_id=clinic_id,
+        department_id=department_id,
+        queue_id=_queue_of(session, owning, day_on).id,
+        clinician_ref=clinician_ref,
+        room_id=room_id,
+        kind=kind,
+        day_on=day_on,
+        starts_at=starts_at,
+        ends_at=ends_at,
+    )
+    session.add(row)
+    session.flush()
+    step = timedelta(minutes=slot_minutes)
+    count = (ends_at - starts_at) // step
+    begins = [starts_at + n * step for n in range(count)]
+    session.add_all(Slot(id=new_ref(), session_id=row.id, starts_at=at, ends_at=at + step) for at in begins)
+    detail = {"starts_at": projected(starts_at), "ends_at": projected(ends_at), "slots": count}
+    events.record(session, "session.planned", actor, now, detail=detail)
+    return row.id
+
+
+# Private
+
+
+def _require_office(actor: Actor, now: datetime) -> None:
+    """Let in the office, and commands, which run as the system and ask for nobody."""
+    if actor.kind != "system":
+        access.require(actor, access.ManageStaff(), now)
+
+
+def _queue_of(session: Session, owning: Department, day_on: date) -> Queue:
+    queue = session.scalar(select(Queue).where(Queue.department_id == owning.id, Queue.day_on == day_on))
+    if queue is None:
+        queue = Queue(
+            id=new_ref(), department_id=owning.id, clinic_id=owning.clinic_id, day_on=day_on, letter=owning.letter
+        )
+        session.add(queue)
+        session.flush()
+    return queue
+
+
+def _taken(now: datetime):  # type: ignore[no-untyped-def]
+    """Say in SQL that a slot is taken: an appointment lives in it, or a hold that has not run out."""
+    lives = or_(Appointment.state.in_(TAKES_SLOT), and_(Appointment.state == "held", Appointment.held_until > now))
+    return select(Appointment.id).where(Appointment.slot_id == Slot.id, lives).exists()
+
+
+def _days_ahead(session: Session) -> int:
+    return max((rules_of(row).booking.days_ahead for row in session.scalars(select(Clinic))), default=0)
+
+
+def _session_views(session: Session, which) -> list[SessionView]:  # type: ignore[no-untyped-def]
+    rows = session.execute(
+        select(ClinicSession, Clinic, Department, Room, Staff)
+        .join(Clinic, Clinic.id == ClinicSession.clinic_id)
+        .join(Department, Department.id == ClinicSession.department_id)
+        .join(Room, Room.id == ClinicSession.room_id)
+        .join(Staff, Staff.ref == ClinicSession.clinician_ref)
+        .where(which)
+        .order_by(ClinicSession.starts_at, ClinicSession.id)
+    ).all()
+    return [
+        SessionView(
+            id=row.id,
+            clinic_id=row.clinic_id,
+            department_id=row.department_id,
+            queue_id=row.queue_id,
+            clinician_ref=row.clinician_ref,
+            kind=row.kind,
+            day_on=row.day_on,
+            starts_at=row.starts_at,
+            ends_at=row.ends_at,
+            clinic=Words(clinic.name_zh, clinic.name_en),
+            department=Words(owning.name_zh, owning.name_en),
+            room=Words(room.name_zh, room.name_en),
+            doctor=Words(staff.name_zh, staff.name_en),
+            title=Words(staff.title_zh, staff.title_en),
+        )
+        for row, clinic, owning, room, staff in rows
+    ]
+
+
+def _with_free(view: SessionView, free: int) -> SessionView:
+    return replace(view, free=free)
