@@ -25,8 +25,8 @@ def create_app(settings: Settings | None = None, clock: Callable[[], datetime] |
     Raises SettingsRefused, with a message for the operator, when the start would not be safe.
     """
     from app import cli, logs
-    from ledger.stores.engine import GateBusy
     from app.web import browser, doors, errors, house, i18n, limits, login
+    from ledger.stores.engine import GateBusy
 
     settings = settings or read_settings(os.environ, ROOT)
     app = Flask("mingzhen", root_path=str(ROOT), template_folder="templates", static_folder="static")
@@ -70,6 +70,7 @@ def read_secret(path: Path) -> bytes:
 def build_house(settings: Settings, clock: Callable[[], datetime]):  # type: ignore[no-untyped-def]
     """Open what one process needs: two engines, the vault, the bell, the reader and the ways out."""
     from app.adapters.keyring import Keyring, MasterKey
+    from app.adapters.passwords import Passwords
     from app.adapters.sms import DemoSMS
     from app.adapters.vault import Vault
     from app.adapters.wechat import WeChatPlatform
@@ -91,12 +92,14 @@ def build_house(settings: Settings, clock: Callable[[], datetime]):  # type: ign
         log=LogReader(SQLStore(engine)),
         log_keys=tuple(VerifierKey.parse(line) for line in keys if line),
         wechat=WeChatPlatform(
-            app_id=settings.wechat_app_id,
-            app_secret=settings.wechat_app_secret,
+            settings.wechat_app_id,
+            settings.wechat_app_secret,
+            authorize_base=settings.wechat_open_base,
             api_base=settings.wechat_api_base,
-            open_base=settings.wechat_open_base,
         ),
-        sms=DemoSMS(settings.sms_database, app_env=settings.app_env),
+        # No vendor of messages is built in: without one the phone door is closed, and WeChat is the only one.
+        sms=DemoSMS(settings.sms_database, app_env=settings.app_env) if settings.is_demo else None,
+        passwords=Passwords(),
         clock=clock,
         recording=recording,
         reading=reading,

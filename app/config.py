@@ -106,7 +106,9 @@ def _check_production(settings: Settings, environ: Mapping[str, str]) -> None:
         raise SettingsRefused("LEDGER_ORIGIN must name the hospital's own log, for instance log.hospital.example/2026.")
     for name in ("MASTER_KEY_FILE", "SECRET_KEY_FILE", "LEDGER_PUBLIC_KEY_FILE"):
         if not environ.get(name):
-            raise SettingsRefused(f"{name} must name a key file of this hospital; demo keys are not used in production.")
+            raise SettingsRefused(
+                f"{name} must name a key file of this hospital; demo keys are not used in production."
+            )
         if Path(environ[name]).with_name(DEMO_MARK).exists():
             raise SettingsRefused(f"{name} lies among demo keys ({DEMO_MARK} beside it); make keys of your own.")
     if settings.clock_offset:

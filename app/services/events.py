@@ -64,10 +64,14 @@ def record(
         "seq": seq,
         "prev": chain.next_prev.hex(),
         "actor": {"kind": actor.kind, "ref": actor.ref, "role": actor.role},
-        "objects": sorted((object_of(session, row) for row in objects), key=lambda o: (o["type"], o["id"], o["version"])),
+        "objects": sorted(
+            (object_of(session, row) for row in objects), key=lambda o: (o["type"], o["id"], o["version"])
+        ),
         "detail": detail,
     }
-    own_part.update({k: v for k, v in (("purpose", purpose), ("reason", reason), ("consent", consent)) if v is not None})
+    own_part.update(
+        {k: v for k, v in (("purpose", purpose), ("reason", reason), ("consent", consent)) if v is not None}
+    )
 
     opened, own = canonical_json(open_part), canonical_json(own_part)
     open_salt, own_salt = secrets.token_bytes(SALT_BYTES), secrets.token_bytes(SALT_BYTES)
@@ -108,7 +112,9 @@ def record(
 def _lock_chain(session: Session, subject: str | None) -> SubjectChain:
     """Return the subject's chain row, locked: whoever holds it takes `seq`, `prev` and the serial in one order."""
     key = subject or HOSPITAL
-    chain = session.execute(select(SubjectChain).where(SubjectChain.subject == key).with_for_update()).scalar_one_or_none()
+    chain = session.execute(
+        select(SubjectChain).where(SubjectChain.subject == key).with_for_update()
+    ).scalar_one_or_none()
     if chain is None:
         chain = SubjectChain(subject=key, seq=0, next_prev=FIRST_PREV)
         session.add(chain)

@@ -28,7 +28,8 @@ class House:
     log: Any
     log_keys: tuple[Any, ...]
     wechat: WeChat
-    sms: SMSSender
+    sms: SMSSender | None
+    passwords: Any
     clock: Callable[[], datetime]
     recording: Callable[[Engine], Any]
     reading: Callable[[Engine], Any]

@@ -1,0 +1,422 @@
+"""Binding people to accounts.
+
+Knowing somebody's ID proves nothing (DESIGN, section 6). A document that no record has makes a new record, which opens
+from now on. A document that a record has makes a *pending* link, which opens nothing until the hospital has a proof: a code
+to the phone on file, or a claim code from the desk with the document seen. Whoever proves ends unproven links of others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Literal
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.domain import access
+from app.domain.actor import Actor
+from app.domain.age import is_child
+from app.domain.calendar import hospital_day
+from app.domain.documents import DocumentKind, Passport, ResidentID, document_key
+from app.domain.errors import NotFound, Refused
+from app.domain.ids import new_ref
+from app.domain.rates import CLAIM_CODE_LIFE
+from app.models import Consent, Link, Patient
+from app.services import accounts, codes, events
+from app.services.sealing import open_payload, seal_next, vault_of
+
+CONSENT_SENSITIVE = "sensitive_data"
+CONSENT_WORDING = "2026-11"  # the wording shown on the bind page; a new wording gets a new name
+ADULT_AGAIN_YEARS = 14
+
+
+class AlreadyBound(Refused):
+    """The account holds a person of this relation already: oneself, and one child."""
+
+    code = "already_bound"
+    is_recorded = False
+
+
+class NotAChild(Refused):
+    """The document is of somebody of fourteen or more: they bind themselves, or the desk helps."""
+
+    code = "not_a_child"
+    is_recorded = False
+
+
+class ConsentMissing(Refused):
+    """The separate consent for sensitive data was not given (PIPL, articles 28 to 31)."""
+
+    code = "consent_missing"
+    status = 400
+    is_recorded = False
+
+
+class NoPhoneOnFile(Refused):
+    """The hospital has no phone of this person: the desk can see the document instead."""
+
+    code = "no_phone_on_file"
+    is_recorded = False
+
+
+Document = ResidentID | Passport
+
+
+@dataclass(frozen=True)
+class LinkView:
+    """A person of an account, as the account's own pages show it."""
+
+    id: str
+    patient_ref: str
+    relation: str
+    state: str
+    proof: str
+    opens_from: datetime | None
+    name: str  # as typed by this account where the link is pending, so that nothing of the record shows
+    birth_on: date | None
+    sex: str
+
+    @property
+    def is_active(self) -> bool:
+        return self.state == "active"
+
+
+def bind(
+    session: Session,
+    actor: Actor,
+    document: Document,
+    name: str,
+    now: datetime,
+    *,
+    relation: Literal["self", "guardian"],
+    has_consented: bool,
+) -> str:
+    """Bind a person to the actor's account and return the link's id; the same bind again returns the same link.
+
+    `name` is cleaned already (`domain.names`); `document` is parsed. A guardian's link waits for the desk; a link to a
+    record that exists waits for a proof.
+
+    Raises ConsentMissing, AlreadyBound, NotAChild.
+    """
+    if not has_consented:
+        raise ConsentMissing()
+    if relation == "guardian" and not is_child(document.birth_on, hospital_day(now)):
+        raise NotAChild()
+    account_ref = str(actor.ref)
+    vault = vault_of(session)
+    ref = vault.claim("document", document.key, new_ref())
+    patient = session.get(Patient, ref)
+    living = _living_links(session, account_ref)
+    for link in living:
+        if link.patient_ref == ref:
+            return link.id
+        if link.relation == relation:
+            raise AlreadyBound(relation=relation)
+    existed = patient is not None
+    if patient is None:
+        phone = accounts.phone_of(session, account_ref) if relation == "self" else None
+        patient = create_patient(session, ref, document, name, phone, "bound", now)
+    consent = Consent(
+        id=new_ref(),
+        patient_ref=ref,
+        account_ref=account_ref,
+        purpose=CONSENT_SENSITIVE,
+        wording=CONSENT_WORDING,
+        given_at=now,
+    )
+    seal_next(session, consent)
+    is_open = relation == "self" and not existed
+    link = Link(
+        id=new_ref(),
+        account_ref=account_ref,
+        patient_ref=ref,
+        relation=relation,
+        state="active" if is_open else "pending",
+        proof="none",
+        opens_from=now,
+        created_at=now,
+    )
+    seal_next(session, link, {"typed_name": name})
+    # Before the proof the person's log must say that somebody tried, not who may read it: subject is the person.
+    events.record(
+        session, "consent.given", actor, now, subject=account_ref, objects=[consent],
+        detail={"purpose": CONSENT_SENSITIVE, "wording": CONSENT_WORDING},
+    )  # fmt: skip
+    if is_open:
+        events.record(
+            session, "person.bound", actor, now, subject=ref, objects=[link, patient],
+            detail={"relation": relation, "proof": "none"},
+        )  # fmt: skip
+    elif relation == "guardian":
+        events.record(session, "guardianship.requested", actor, now, subject=ref, objects=[link])
+    else:
+        events.record(
+            session, "person.bind_requested", actor, now, subject=ref, objects=[link], detail={"relation": relation}
+        )
+    return link.id
+
+
+def create_patient(
+    session: Session,
+    ref: str,
+    document: Document | None,
+    name: str,
+    phone: str | None,
+    source: Literal["bound", "desk", "import"],
+    now: datetime,
+    *,
+    extra: dict[str, Any] | None = None,
+    is_verified: bool = False,
+) -> Patient:
+    """Return a new person's row, sealed; its keys are made first, in the keyring. Records no event: the caller does."""
+    vault = vault_of(session)
+    vault.welcome(ref)
+    identity: dict[str, Any] = {"name": name, **(extra or {})}
+    if document is not None:
+        identity |= {
+            "document": document.kind.value,
+            "country": document.country,
+            "number": document.number,
+            "birth_on": document.birth_on.isoformat(),
+            "sex": document.sex.value,
+        }
+    patient = Patient(ref=ref, source=source, is_verified=is_verified, created_at=now, contact_version=0)
+    seal_next(session, patient, identity)
+    if phone:
+        set_contact(session, patient, {"phone": phone})
+    session.flush()
+    return patient
+
+
+def set_contact(session: Session, patient: Patient, contact: dict[str, Any]) -> None:
+    """Put contact data on file, sealed under their own key."""
+    patient.contact_version += 1
+    place = f"patient/contact|{patient.ref}|{patient.contact_version}"
+    patient.contact = vault_of(session).seal(patient.ref, "contact", place, contact)
+
+
+def contact_of(session: Session, patient: Patient) -> dict[str, Any]:
+    """Return the contact data on file: to send to, never to show."""
+    if patient.contact is None:
+        return {}
+    place = f"patient/contact|{patient.ref}|{patient.contact_version}"
+    return vault_of(session).open(patient.ref, "contact", place, patient.contact)
+
+
+def _living_links(session: Session, account_ref: str) -> Sequence[Link]:
+    return session.scalars(
+        select(Link).where(Link.account_ref == account_ref, Link.state != "ended").order_by(Link.created_at)
+    ).all()
+
+
+def links_of(session: Session, account_ref: str) -> list[LinkView]:
+    """Return the people of an account, oneself first, as its own pages show them."""
+    views = []
+    for link in sorted(_living_links(session, account_ref), key=lambda x: (x.relation != "self", x.created_at)):
+        typed = open_payload(session, link)[0].get("typed_name", "")
+        birth, sex, name = None, "unknown", typed
+        if link.state == "active":
+            patient = session.get(Patient, link.patient_ref)
+            identity = open_payload(session, patient)[0] if patient else {}
+            name = identity.get("name", typed)
+            sex = identity.get("sex", "unknown")
+            birth = date.fromisoformat(identity["birth_on"]) if identity.get("birth_on") else None
+        views.append(
+            LinkView(
+                link.id, link.patient_ref, link.relation, link.state, link.proof, link.opens_from, name, birth, sex
+            )
+        )
+    return views
+
+
+def link_for(session: Session, account_ref: str, patient_ref: str) -> access.Link | None:
+    """Return the tie of an account to a person as the facts that access turns on; None where nothing ties them.
+
+    A pending link to an existing record is no tie at all: it opens nothing and shows nothing.
+    """
+    link = session.scalars(
+        select(Link)
+        .where(Link.account_ref == account_ref, Link.patient_ref == patient_ref)
+        .order_by((Link.state == "ended").asc(), Link.created_at.desc())
+        .limit(1)
+    ).first()
+    if link is None or (link.state == "pending" and link.relation == "self"):
+        return None
+    return access.Link(
+        account=link.account_ref,
+        patient=link.patient_ref,
+        relation=access.Relation(link.relation),
+        since_at=link.opens_from or link.created_at,
+        proven_at=(link.opens_from or link.created_at) if link.proof != "none" else None,
+        ends_at=link.ended_at,
+    )
+
+
+def own_link(session: Session, actor: Actor, link_id: str) -> Link:
+    """Return a living link of the actor's account; raises NotFound."""
+    link = session.get(Link, link_id)
+    if link is None or link.account_ref != actor.ref or link.state == "ended":
+        raise NotFound()
+    return link
+
+
+def ask_phone_proof(session: Session, actor: Actor, link_id: str, now: datetime) -> tuple[str, str]:
+    """Return (phone on file, code) for the door to send after the commit. The phone is not shown to who asked.
+
+    Raises NotFound, NoPhoneOnFile, TooMany.
+    """
+    link = own_link(session, actor, link_id)
+    patient = session.get(Patient, link.patient_ref)
+    phone = contact_of(session, patient).get("phone") if patient else None
+    if link.state != "pending" or link.relation != "self" or not phone:
+        raise NoPhoneOnFile()
+    code = codes.issue(session, "claim_phone", link.id, now)
+    events.record(session, "code.sent", actor, now, subject=link.patient_ref, detail={"purpose": "claim"})
+    return phone, code
+
+
+def prove(session: Session, actor: Actor, link_id: str, code: str, now: datetime) -> bool:
+    """Return whether `code` (from the phone on file, or from the desk) opened the link. A wrong try is kept: commit it."""
+    link = own_link(session, actor, link_id)
+    if link.relation != "self":
+        raise NotFound()
+    if codes.spend(session, "claim_phone", link.id, code, now):
+        proof = "phone"
+    elif codes.spend(session, "claim_desk", link.patient_ref, code, now):
+        proof = "desk"
+    else:
+        return False
+    _open_link(session, actor, link, proof, now)
+    events.record(
+        session, "person.claimed", actor, now, subject=link.patient_ref, objects=[link], detail={"proof": proof}
+    )
+    return True
+
+
+def _open_link(session: Session, actor: Actor, link: Link, proof: str, now: datetime) -> None:
+    """Make a link reach everything, and end what others hold of this person as themselves without a proof."""
+    typed = open_payload(session, link)[0]
+    link.state, link.proof, link.opens_from = "active", proof, None
+    seal_next(session, link, typed)
+    if link.relation != "self":
+        return
+    for other in session.scalars(
+        select(Link).where(
+            Link.patient_ref == link.patient_ref, Link.relation == "self", Link.state != "ended", Link.proof == "none",
+            Link.id != link.id,
+        )
+    ):  # fmt: skip
+        typed = open_payload(session, other)[0]
+        other.state, other.ended_at = "ended", now
+        seal_next(session, other, typed)
+        events.record(session, "person.superseded", actor, now, subject=other.patient_ref, objects=[other])
+
+
+def unbind(session: Session, actor: Actor, link_id: str, now: datetime) -> None:
+    """End a link; the record stays the person's and can be bound again. Raises NotFound."""
+    link = own_link(session, actor, link_id)
+    typed = open_payload(session, link)[0]
+    link.state, link.ended_at = "ended", now
+    seal_next(session, link, typed)
+    events.record(
+        session,
+        "person.unbound",
+        actor,
+        now,
+        subject=link.patient_ref,
+        objects=[link],
+        detail={"relation": link.relation},
+    )
+
+
+def find_by_document(session: Session, kind: DocumentKind, country: str, number: str) -> str | None:
+    """Return the ref of the person whose document this is, or None."""
+    ref = vault_of(session).find("document", document_key(kind, country, number))
+    return ref if ref and session.get(Patient, ref) is not None else None
+
+
+def issue_claim_code(session: Session, actor: Actor, patient_ref: str, now: datetime) -> str:
+    """Return a claim code for the person whose document the desk has just seen; it works once, for half an hour.
+
+    The caller has decided that the actor may (`rights.require` RunDesk).
+    """
+    code = codes.issue(session, "claim_desk", patient_ref, now, life=CLAIM_CODE_LIFE, is_sent=False)
+    minutes = int(CLAIM_CODE_LIFE.total_seconds() // 60)
+    events.record(session, "claim_code.issued", actor, now, subject=patient_ref, detail={"valid_minutes": minutes})
+    return code
+
+
+@dataclass(frozen=True)
+class GuardianRequest:
+    """A guardian who waits for the desk: what the desk compares with the papers it is shown."""
+
+    link_id: str
+    guardian_name: str
+    asked_at: datetime
+
+
+def guardian_requests(session: Session, patient_ref: str) -> list[GuardianRequest]:
+    """Return who asks to be this child's guardian, with the name of the account's own person."""
+    found = []
+    for link in session.scalars(
+        select(Link).where(Link.patient_ref == patient_ref, Link.relation == "guardian", Link.state == "pending")
+    ):
+        own = next((v for v in links_of(session, link.account_ref) if v.relation == "self"), None)
+        found.append(GuardianRequest(link.id, own.name if own else "", link.created_at))
+    return found
+
+
+def verify_guardianship(session: Session, actor: Actor, link_id: str, now: datetime) -> None:
+    """Open a guardian's link after the desk saw the papers; it reaches to the day before the fourteenth birthday.
+
+    Raises NotFound when nobody asks.
+    """
+    link = session.get(Link, link_id)
+    if link is None or link.relation != "guardian" or link.state != "pending":
+        raise NotFound()
+    patient = session.get(Patient, link.patient_ref)
+    identity = open_payload(session, patient)[0] if patient else {}
+    born = date.fromisoformat(identity["birth_on"]) if identity.get("birth_on") else None
+    if born is None or not is_child(born, hospital_day(now)):
+        raise NotAChild()
+    _open_link(session, actor, link, "desk", now)
+    until = _birthday(born, ADULT_AGAIN_YEARS)
+    events.record(
+        session,
+        "guardianship.verified",
+        actor,
+        now,
+        subject=link.patient_ref,
+        objects=[link],
+        detail={"until": until.isoformat()},
+    )
+
+
+def _birthday(born: date, years: int) -> date:
+    """Return the birthday in `years` years; born on 29 February, the first of March in other years."""
+    try:
+        return born.replace(year=born.year + years)
+    except ValueError:
+        return date(born.year + years, 3, 1)
+
+
+def register_at_desk(
+    session: Session, actor: Actor, document: Document, name: str, phone: str | None, now: datetime
+) -> tuple[str, bool]:
+    """Return (ref, is_new) of the person whose document the desk has seen, making the record where there is none."""
+    ref = vault_of(session).claim("document", document.key, new_ref())
+    if session.get(Patient, ref) is not None:
+        return ref, False
+    patient = create_patient(session, ref, document, name, phone, "desk", now, is_verified=True)
+    events.record(
+        session,
+        "person.registered",
+        actor,
+        now,
+        subject=ref,
+        objects=[patient],
+        detail={"document": document.kind.value},
+    )
+    return ref, True

@@ -1,0 +1,114 @@
+"""Asking `app.domain.access`: gathers the facts a question turns on, and raises what the answer says."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.domain import access
+from app.domain.access import Grant, Treating
+from app.domain.actor import Actor
+from app.domain.errors import NotFound
+from app.models import Appointment, ClinicSession, Patient, Ticket
+from app.services import identity, people
+
+TREATING_LOOKBACK = timedelta(days=3)  # longer than any treating relation can last
+
+
+def treating_of(session: Session, clinician_ref: str, patient_ref: str, now: datetime) -> tuple[Treating, ...]:
+    """Return when this person checked in to this clinician lately: a ticket of the own session, or one called by them."""
+    rows = session.execute(
+        select(Ticket.checked_in_at)
+        .join(ClinicSession, ClinicSession.id == Ticket.session_id)
+        .where(Ticket.patient_ref == patient_ref, Ticket.checked_in_at > now - TREATING_LOOKBACK)
+        .where((ClinicSession.clinician_ref == clinician_ref) | (Ticket.called_by == clinician_ref))
+    )
+    return tuple(Treating(clinician_ref, patient_ref, checked_in_at) for (checked_in_at,) in rows)
+
+
+def clinics_of(session: Session, patient_ref: str) -> frozenset[str]:
+    """Return the clinics where this person has business: an appointment, of whatever day."""
+    return frozenset(
+        session.scalars(select(Appointment.clinic_id).where(Appointment.patient_ref == patient_ref).distinct())
+    )
+
+
+def _must_exist(session: Session, patient_ref: str) -> None:
+    if session.get(Patient, patient_ref) is None:
+        raise NotFound()
+
+
+def see_own(
+    session: Session, actor: Actor, patient_ref: str, now: datetime, *, recorded_at: datetime | None = None
+) -> Grant:
+    """Require that the actor's account holds this person. Raises NotFound, NotAllowed, SignInNeeded."""
+    _must_exist(session, patient_ref)
+    question = access.SeeOwn(
+        patient_ref,
+        people.link_for(session, str(actor.ref), patient_ref),
+        recorded_at,
+        identity.birth_of(session, patient_ref),
+    )
+    return access.require(actor, question, now)
+
+
+def act_for(session: Session, actor: Actor, patient_ref: str, now: datetime) -> Grant:
+    """Require that the actor may book, cancel and check in for this person."""
+    _must_exist(session, patient_ref)
+    question = access.ActFor(
+        patient_ref, people.link_for(session, str(actor.ref), patient_ref), identity.birth_of(session, patient_ref)
+    )
+    return access.require(actor, question, now)
+
+
+def see_health(
+    session: Session, actor: Actor, patient_ref: str, now: datetime, *, recorded_at: datetime | None = None
+) -> Grant:
+    """Require that the actor may open this person's health content: own, guardian's, or while treating."""
+    _must_exist(session, patient_ref)
+    link = people.link_for(session, str(actor.ref), patient_ref) if actor.kind == "patient" else None
+    treating = treating_of(session, str(actor.ref), patient_ref, now) if actor.kind == "staff" else ()
+    question = access.SeeHealth(patient_ref, recorded_at, link, identity.birth_of(session, patient_ref), treating)
+    return access.require(actor, question, now)
+
+
+def write_health(session: Session, actor: Actor, patient_ref: str, now: datetime) -> Grant:
+    """Require that the actor treats this person now."""
+    _must_exist(session, patient_ref)
+    return access.require(
+        actor, access.WriteHealth(patient_ref, treating_of(session, str(actor.ref), patient_ref, now)), now
+    )
+
+
+def see_identity(
+    session: Session, actor: Actor, patient_ref: str, now: datetime, *, clinics: frozenset[str] | None = None
+) -> Grant:
+    """Require that the actor may see this person unmasked. `clinics` where the desk has the person before it, document in hand."""
+    _must_exist(session, patient_ref)
+    at = clinics if clinics is not None else clinics_of(session, patient_ref)
+    treating = treating_of(session, str(actor.ref), patient_ref, now) if actor.kind == "staff" else ()
+    return access.require(actor, access.SeeIdentity(patient_ref, at, treating=treating), now)
+
+
+def run_desk(actor: Actor, clinic_id: str, now: datetime) -> Grant:
+    return access.require(actor, access.RunDesk(clinic_id), now)
+
+
+def manage_staff(actor: Actor, now: datetime) -> Grant:
+    return access.require(actor, access.ManageStaff(), now)
+
+
+def audit_events(actor: Actor, now: datetime) -> Grant:
+    return access.require(actor, access.AuditEvents(), now)
+
+
+def pair_screen(actor: Actor, clinic_id: str, now: datetime) -> Grant:
+    return access.require(actor, access.PairScreen(clinic_id), now)
+
+
+def work_queue(session: Session, actor: Actor, clinic_session: ClinicSession, now: datetime) -> Grant:
+    """Require that the actor may call in this session: its own clinician, or the desk on a room's behalf."""
+    clinician = None if clinic_session.kind == "general" else clinic_session.clinician_ref
+    return access.require(actor, access.WorkQueue(clinic_session.clinic_id, clinician, clinic_session.day_on), now)
