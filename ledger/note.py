@@ -253,8 +253,8 @@ def _key_id(name: str, kind: int, public_key: bytes) -> bytes:
 
 
 def _is_name(name: str) -> bool:
-    """Tell whether a key can have this name: not empty, no plus, no space of Unicode, no control characters."""
-    return bool(name) and "+" not in name and not any(c.isspace() or ord(c) < 0x20 for c in name)
+    """Tell whether a key can have this name: not empty, no plus, no space of Unicode, nothing that is no text."""
+    return bool(name) and "+" not in name and not any(c.isspace() or c < " " or "\ud800" <= c <= "\udfff" for c in name)
 
 
 def _require_name(name: str) -> None:
