@@ -351,7 +351,7 @@
 
   /* -- Where receipts come from -- */
 
-  Check.prototype.fetch = function (url) {
+  Check.prototype.load = function (url) {
     const check = this;
     const request = new XMLHttpRequest();
     request.open("GET", url);
@@ -450,7 +450,7 @@
     if (embedded) {
       check.check(MZ.utf8(embedded.textContent));
     } else if (root.dataset.receiptUrl) {
-      check.fetch(root.dataset.receiptUrl);
+      check.load(root.dataset.receiptUrl);
     } else {
       check.say(""); // a page saved after a check holds the old answer
     }

@@ -1,0 +1,43 @@
+import assert from "node:assert/strict";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import test from "node:test";
+import { filesOfTheCheck, root } from "./verifier.mjs";
+
+const acorn = createRequire(import.meta.url)("acorn");
+
+function parse(file, ecmaVersion, sourceType) {
+  acorn.parse(readFileSync(new URL(file, root), "utf8"), { ecmaVersion, sourceType });
+}
+
+function scriptsBelow(folder) {
+  return readdirSync(new URL(folder, root), { recursive: true })
+    .filter((name) => name.endsWith(".js"))
+    .map((name) => folder + name);
+}
+
+test("the check of receipts is ES2015 in classic scripts: old phones read it, and pages saved to disk run it", () => {
+  const files = filesOfTheCheck().map((name) => `static/${name}`);
+  const ours = [...scriptsBelow("static/js/verify/"), "static/js/receipt-check.js"];
+  assert.ok(ours.length >= 9);
+  for (const file of ours) {
+    assert.ok(files.includes(file), `${file} is loaded by no page`);
+  }
+  for (const file of files) {
+    assert.ok(existsSync(new URL(file, root)), file);
+    assert.doesNotThrow(() => parse(file, 2015, "script"), file);
+  }
+});
+
+test("every other script of ours is ES2018, what the web views of 2019 read", () => {
+  for (const file of scriptsBelow("static/js/")) {
+    assert.doesNotThrow(() => parse(file, 2018, "module"), file);
+  }
+});
+
+test("a page in a browser without crypto.subtle, BigInt or TextDecoder can check receipts", () => {
+  for (const file of [...scriptsBelow("static/js/verify/"), "static/js/receipt-check.js"]) {
+    const code = readFileSync(new URL(file, root), "utf8").replace(/\/\*[^]*?\*\//g, "");
+    assert.doesNotMatch(code, /\b(subtle|BigInt|TextDecoder|TextEncoder|globalThis|fetch\(|innerHTML)\b/, file);
+  }
+});
