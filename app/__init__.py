@@ -10,10 +10,12 @@ import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-
-from flask import Flask
+from typing import TYPE_CHECKING
 
 from app.config import Settings, read_settings
+
+if TYPE_CHECKING:  # the launcher and other small processes import this package too, and do without
+    from flask import Flask
 
 ROOT = Path(__file__).resolve().parent.parent
 MAX_BODY_BYTES = 1024 * 1024
@@ -24,6 +26,8 @@ def create_app(settings: Settings | None = None, clock: Callable[[], datetime] |
 
     Raises SettingsRefused, with a message for the operator, when the start would not be safe.
     """
+    from flask import Flask
+
     from app import cli, logs
     from app.web import browser, doors, errors, house, i18n, limits, login
     from ledger.stores.engine import GateBusy
