@@ -152,6 +152,7 @@ def test_somebody_elses_link_opens_nothing():
 def test_a_link_opens_from_its_first_moment_to_its_last():
     link = link_of(OWNER, ends_at=NOW + DAY)
     assert access.decide(OWNER, SeeOwn("li", link), link.since_at - MOMENT) == Denial(Rule.NO_LINK)
+    assert access.decide(OWNER, SeeOwn("li", link), link.since_at) == Grant(Basis.SELF)
     assert access.decide(OWNER, SeeOwn("li", link), NOW + DAY - MOMENT) == Grant(Basis.SELF)
     assert access.decide(OWNER, SeeOwn("li", link), NOW + DAY) == Denial(Rule.LINK_ENDED)
 

@@ -35,6 +35,8 @@ def test_names_are_masked_by_the_customs_of_waiting_rooms(name, masked):
         ("+8613812345678", "138****5678"),
         ("+442079460018", "+44******0018"),
         ("+2901234", "+29***34"),
+        ("+291234567", "+29*****67"),
+        ("+2912345678", "+29****5678"),
         ("something else", "*" * 14),
         ("", ""),
     ],
@@ -45,7 +47,13 @@ def test_phones_show_both_ends(phone, masked):
 
 @pytest.mark.parametrize(
     ("number", "masked"),
-    [("31010119800101371X", "3****************X"), ("E12345678", "E*******8"), ("AB12", "****"), ("", "")],
+    [
+        ("31010119800101371X", "3****************X"),
+        ("E12345678", "E*******8"),
+        ("AB123", "A***3"),
+        ("AB12", "****"),
+        ("", ""),
+    ],
 )
 def test_documents_show_first_and_last(number, masked):
     assert mask_document(number) == masked
