@@ -22,7 +22,7 @@ from app.server.output import Output
 from app.server.processes import Program, Supervisor
 
 LONGEST_SOCKET_PATH_BYTES = 100  # sun_path holds 104 on macOS, 108 on Linux, with its closing zero
-REFUSED_TO_START = 3  # of `python -m ledger sequencer`: starting again would not help
+SETTINGS_UNUSABLE, REFUSED_TO_START = 2, 3  # of `python -m ledger sequencer`: starting again would not help
 SLOW_START_SECONDS = 20.0
 
 
@@ -40,7 +40,7 @@ def main() -> int:
         return 1
     place.tell_who_runs(lock, address.local)
     output = Output(folder / "log" / "site.log")
-    supervisor = Supervisor(programs(settings, environment, folder, address), environment, output)
+    supervisor = Supervisor(programs(settings, environment, folder, address), environment, output, lock)
     threading.Thread(target=announce, args=(supervisor, output, address, settings), daemon=True).start()
     status = supervisor.run()
     output.say("Mingzhen has stopped; what was done is kept." if status == 0 else "Mingzhen has stopped.")
@@ -87,18 +87,29 @@ def programs(settings: Settings, environment: Mapping[str, str], folder: Path, a
             *("--key", environment.get("LEDGER_KEY_FILE") or str(folder / "keys" / "ledger.key")),
             *("--head", environment.get("LEDGER_HEAD") or str(folder / "head")),
             *("--socket", str(settings.ledger_socket)),
+            *("--clock-offset", str(settings.clock_offset.total_seconds())),
         ],
-        refusals=(REFUSED_TO_START,),
+        refusals=(SETTINGS_UNUSABLE, REFUSED_TO_START),
         when_refused=(
             "The ledger refuses to sign (its reason and the way out are above). The site goes on: acts are recorded, "
             "and their receipts stay “sealing” until the ledger runs again."
         ),
     )
-    if "MINGZHEN_STARTS_MOCK" not in environment:
+    if not settings.is_demo:
         return [web, sequencer]
+    freshen = Program(
+        "demo",
+        "flask",
+        ["--app", "wsgi", "demo-data"],
+        once=True,
+        when_refused="The demo's data could not be brought up to today; make reset starts it over",
+    )
+    neighbours = [freshen] if "MINGZHEN_FRESHEN_DEMO" in environment else []
+    if "MINGZHEN_STARTS_MOCK" not in environment:
+        return [web, *neighbours, sequencer]
     port = settings.wechat_mock_internal.rsplit(":", 1)[1] if settings.wechat_mock_internal else "0"
     mock = Program("wechat", "app.wechat_mock", ["--port", port, "--database", str(folder / "wechat-mock.db")])
-    return [web, mock, sequencer]
+    return [web, *neighbours, mock, sequencer]
 
 
 def free_port() -> int:
@@ -110,10 +121,10 @@ def free_port() -> int:
 
 
 def announce(supervisor: Supervisor, output: Output, address: place.Address, settings: Settings) -> None:
-    """Wait until the site is ready, then say where it is."""
+    """Wait until the site is ready, then say where it is. It serves without a ledger that refuses to sign, too."""
     started = time.monotonic()
     told = False
-    while (answer := readiness(address))[0] != 200:
+    while (answer := readiness(address))[0] != 200 and not (answer[0] and supervisor.refused):
         if not told and time.monotonic() - started > SLOW_START_SECONDS:
             told = True
             output.say(f"Not ready yet: {answer[1] or 'the web server does not answer'} (see {output.file}).")

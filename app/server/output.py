@@ -8,6 +8,7 @@ from typing import IO, Any
 
 LARGEST_BYTES = 5 * 1024 * 1024
 SHOWN_LEVELS = ("warning", "error", "critical")
+UNSHOWN_FIELDS = ("event", "level", "timestamp", "at")
 
 
 class Output:
@@ -57,7 +58,7 @@ class Output:
 def shown_on_terminal(line: str, *, is_error: bool) -> str | None:
     """The line as an operator should see it, or None for what only the file needs.
 
-    A structured line is shown from `warning` upward, as its event and its fields; a plain one if it came on standard
+    A structured line is shown from `warning` upward, or when it says why something was not done; a plain one if it came on standard
     error, but of a traceback only the line that says what happened. The mock's reminder of what it is belongs to the
     file: the launcher starts it in demos only.
     """
@@ -66,9 +67,12 @@ def shown_on_terminal(line: str, *, is_error: bool) -> str | None:
             fields: dict[str, Any] = json.loads(line)
         except ValueError:
             return line if is_error else None
+        if "why" in fields:
+            why = str(fields["why"]).rstrip(".")
+            return f"{fields.get('event', '')}: {why}. {fields.get('way_out', '')}".rstrip()
         if fields.get("level") not in SHOWN_LEVELS:
             return None
-        rest = " ".join(f"{key}={value}" for key, value in fields.items() if key not in ("event", "level", "timestamp"))
+        rest = " ".join(f"{key}={value}" for key, value in fields.items() if key not in UNSHOWN_FIELDS)
         return f"{fields['level']} {fields.get('event', '')} {rest}".rstrip()
     if line.startswith("wechat_mock.in_use"):
         return None

@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+ORPHANS_SECONDS = 12.0
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
@@ -108,7 +109,8 @@ def require_writable(folder: Path) -> None:
 
 
 def take(folder: Path) -> int:
-    """The lock of the instance folder as an open descriptor; it lasts until the last holder has ended, however it ends.
+    """The lock of the instance folder, as an open descriptor. The launcher's children share it: it lasts until the last
+    of them has ended, however that comes.
 
     Raises CannotServe saying who holds it, or that the folder cannot be made or written.
     """
@@ -121,18 +123,38 @@ def take(folder: Path) -> int:
         ) from problem
     require_writable(folder)
     descriptor = os.open(folder / "running.json", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
+    deadline = time.monotonic() + ORPHANS_SECONDS
+    while not _locked(descriptor):
         running = who_runs(folder)
+        if running and not _is_alive(running.pid) and time.monotonic() < deadline:
+            time.sleep(0.05)  # it was killed, and the processes it had started are on their way out
+            continue
+        os.close(descriptor)
         where = f" at {running.url} (process {running.pid})" if running else ""
         raise CannotServe(
             f"Mingzhen already runs from this folder{where}: stop it with Ctrl-C where it was started, "
             "or set MINGZHEN_VAR and PORT to run another beside it."
-        ) from None
+        )
     os.ftruncate(descriptor, 0)
     return descriptor
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 @dataclass(frozen=True)
@@ -165,12 +187,9 @@ def is_held(folder: Path) -> bool:
     except FileNotFoundError:
         return False
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        return not _locked(descriptor)
     finally:
         os.close(descriptor)
-    return False
 
 
 def end_and_take(folder: Path, patience_seconds: float = 20) -> int:
@@ -178,16 +197,12 @@ def end_and_take(folder: Path, patience_seconds: float = 20) -> int:
     descriptor = os.open(folder / "running.json", os.O_RDWR)
     asked = False
     deadline = time.monotonic() + patience_seconds
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            running = who_runs(folder)
-            if running and not asked:
-                os.kill(running.pid, signal.SIGTERM)
-                asked = True
-        else:
-            return descriptor
+    while not _locked(descriptor):
+        running = who_runs(folder)
+        if running and not asked and _is_alive(running.pid):
+            os.kill(running.pid, signal.SIGTERM)
+            asked = True
         if time.monotonic() > deadline:
             raise CannotServe("The site still runs: stop it with Ctrl-C where it was started, then try again.")
         time.sleep(0.05)
+    return descriptor

@@ -30,7 +30,8 @@ GRACE_SECONDS = 8.0
 class Program:
     """One process to keep running. `when_refused` is said when it ends with one of `refusals`; it is not started again.
 
-    `essential` programs end the whole site when they end `essential` times in a row without having been steady.
+    A program with `essential` ends the whole site when it falls that many times in a row without having been steady.
+    One that is run `once` has done its work when it ends.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Program:
     refusals: Sequence[int] = ()
     when_refused: str = ""
     essential: int = 0
+    once: bool = False
 
 
 class Child:
@@ -69,13 +71,15 @@ class Child:
 class Supervisor:
     """Keeps the programs running until told to stop. Everything happens in the thread that calls `run`."""
 
-    def __init__(self, programs: Sequence[Program], environment: Mapping[str, str], output: Output) -> None:
+    def __init__(self, programs: Sequence[Program], environment: Mapping[str, str], output: Output, lock: int) -> None:
         self._children = [Child(program) for program in programs]
         self._environment = dict(environment)
         self._output = output
+        self._lock = lock
         self._news: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._stopping = False
         self._status = 0
+        self.refused: list[str] = []  # the names of the programs that ended with a refusal
         self._tether, self._held = os.pipe()
 
     def run(self) -> int:
@@ -114,7 +118,7 @@ class Supervisor:
             stderr=subprocess.PIPE,
             text=True,
             errors="replace",
-            pass_fds=(self._tether,),
+            pass_fds=(self._tether, self._lock),
             process_group=0,
         )
         child.started_at = time.monotonic()
@@ -132,8 +136,13 @@ class Supervisor:
             return
         child.kill_group()
         program, status = child.program, process.returncode
+        if program.once:
+            if status:
+                self._output.say(f"{program.when_refused} ({reason(status)}; see {self._output.file}).")
+            return
         if status in program.refusals:
             self._output.say(program.when_refused)
+            self.refused.append(program.name)
             return
         child.falls = 1 if time.monotonic() - child.started_at > STEADY_AFTER_SECONDS else child.falls + 1
         if program.essential and child.falls >= program.essential:

@@ -1,8 +1,8 @@
 """`python -m ledger sequencer`: the one process that lets a log grow and signs it.
 
-Runs in the foreground until SIGTERM or SIGINT, and ends with 0 then; with 1 when it refused to start or when a round
-failed (a supervisor may start it again: the start finds out what became of that round), with 2 for settings that make
-no sense. One line of JSON on the standard error for each notable event; never anything about a person.
+Runs in the foreground until SIGTERM or SIGINT, and ends with 0 then; with 1 when a round failed (a supervisor may start
+it again: the start finds out what became of that round), with 2 for settings that make no sense, with 3 when it refused
+to start, which a person has to look at. One line of JSON on the standard error for each notable event; never anything about a person.
 """
 
 import json
@@ -75,7 +75,7 @@ def run(args: Namespace) -> int:
                 bell.close()
     except RefusedToStart as e:
         _report("sequencer.refused", why=str(e), way_out=e.way_out)
-        return 1
+        return 3
     except (LedgerError, OSError, SQLAlchemyError) as e:
         # Whatever it was, it may have happened or not. Only a new start can tell.
         _report("sequencer.failed", why=_describe(e))

@@ -31,6 +31,11 @@ def new_output(tmp_path: Path) -> Iterator[NewOutput]:
         ('{"event":"ticket.called","level":"info","clinic":"c1"}', True, None),
         ('{"event":"wechat.failed","level":"warning","code":40029}', False, "warning wechat.failed code=40029"),
         ('{"event":"x","level":"error","timestamp":"2026"}', True, "error x"),
+        (
+            '{"event":"sequencer.refused","why":"The head is gone.","way_out":"Restore it."}',
+            True,
+            "sequencer.refused: The head is gone. Restore it.",
+        ),
         ("{not json", True, "{not json"),
         ("{not json", False, None),
         ("The database stayed busy.", True, "The database stayed busy."),
