@@ -162,7 +162,7 @@
     if (!step.ok) {
       return [line(this.words.path_refused)];
     }
-    const text = step.steps === 0 ? this.words.path_passed_first : this.words.path_passed;
+    const text = [this.words.path_passed_first, this.words.path_passed_one][step.steps] || this.words.path_passed;
     const size = grouped(result.checkpoint.size);
     return [line(fill(text, { steps: step.steps, size: size, number: grouped(result.index + 1) }))];
   };
@@ -216,7 +216,7 @@
         const state = stateOf(step, result);
         const heading = make("h3", "ih-check__title", [
           check.words[step.name],
-          make("span", "ih-hidden", ["（" + check.words["state_" + state] + "）"])
+          make("span", "ih-hidden", [" – " + check.words["state_" + state]])
         ]);
         const item = make("li", "ih-check__step ih-check__step_" + state, [heading]);
         draw[step.name].call(check, result, step, state, original).forEach(function (part) {
