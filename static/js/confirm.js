@@ -23,8 +23,8 @@ function ask(words, yes, no) {
   const question = make("p", "ih-dialog__question", box, words.question);
   question.id = "ih-question";
   const answers = make("div", "ih-dialog__answers", box);
-  const noButton = make("button", "ih-btn ih-btn_secondary", answers, words.no);
-  const yesButton = make("button", "ih-btn ih-btn_danger", answers, words.yes);
+  const noButton = make("button", "weui-btn ih-btn ih-btn_secondary", answers, words.no);
+  const yesButton = make("button", "weui-btn ih-btn ih-btn_danger", answers, words.yes);
   noButton.type = yesButton.type = "button";
 
   function close(then) {
