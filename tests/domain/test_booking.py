@@ -167,6 +167,7 @@ def test_a_rule_is_written_and_read_back(rule):
         ("hold_minutes", True),
         ("hold_minutes", "10"),
         ("days_ahead", -1),
+        ("days_ahead", 10_001),
         ("one_per", "doctor"),
         ("cancel_days_before", -1),
         ("cancel_until", "25:00"),
