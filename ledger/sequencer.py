@@ -236,6 +236,7 @@ class Sequencer:
             raise StoreError(f"what was stored for {step.new.size} entries does not give their root; not signed")
 
     def _publish(self, tree: Tree) -> None:
+        """Sign and publish. A start may repeat it: the same tree gives the same bytes (Ed25519; RFC 8032, 5.1.6)."""
         note = sign_checkpoint(Checkpoint(tree.origin, tree.size, tree.root), self._key)
         if not self._store.publish(tree.size, note, self._clock()):
             raise Overtaken(f"somebody else published a checkpoint of {tree.size} entries or more")

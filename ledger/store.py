@@ -108,4 +108,7 @@ class Store(View, Protocol):
         """
 
     def publish(self, size: int, note: str, published_ms: int) -> bool:
-        """Let `note` be the newest checkpoint. False, and no change, if one of this size or larger is published."""
+        """Let `note` be the newest checkpoint. False, and no change, if one of this size or larger is published.
+
+        A power cut may undo this, so that whoever calls it must be able to make the same note again.
+        """

@@ -43,6 +43,7 @@ POOL_TIMEOUT_SECONDS = 5.0
 JOURNAL_SIZE_LIMIT_BYTES = 64 * 1024 * 1024  # a WAL that grew behind a long reader shrinks again
 
 _WRITES = "mingzhen_writes"  # execution options: does this transaction write,
+_DURABLE = "mingzhen_durable"  # is its commit on disk when it returns,
 _GATE = "mingzhen_gate"  # and which gate does this engine have
 
 
@@ -86,26 +87,32 @@ def open_engine(url: str | URL) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        writes = connection.get_execution_options().get(_WRITES, False)
+        options = connection.get_execution_options()
         driver: Any = connection.connection.driver_connection
-        driver.execute(f"PRAGMA query_only={0 if writes else 1}")
-        driver.execute("BEGIN IMMEDIATE" if writes else "BEGIN DEFERRED")
+        if not options.get(_WRITES, False):
+            driver.execute("PRAGMA query_only=1")
+            driver.execute("BEGIN DEFERRED")
+            return
+        driver.execute("PRAGMA query_only=0")
+        driver.execute(f"PRAGMA synchronous={_synchronous(options[_DURABLE])}")
+        driver.execute("BEGIN IMMEDIATE")
 
     return engine
 
 
 @contextmanager
-def recording(engine: Engine) -> Iterator[Connection]:
+def recording(engine: Engine, durable: bool = True) -> Iterator[Connection]:
     """Yield a connection inside a write transaction: committed at the end, rolled back if anything is raised.
 
     The commit is on disk when this returns. Keep it short and call nobody over the network: everybody else waits.
+    Without `durable` a power cut, not a crash, may undo it if no durable one followed: for what can be made again.
 
     Raises GateBusy if others kept the database for GATE_TIMEOUT_SECONDS, and RuntimeError if this thread is recording
     already, which would wait for itself for ever.
     """
     gate: _Gate | None = engine.get_execution_options().get(_GATE)
     with engine.connect() as pooled:
-        connection = pooled.execution_options(**{_WRITES: True})
+        connection = pooled.execution_options(**{_WRITES: True, _DURABLE: durable})
         if gate is None:
             with connection.begin():
                 yield connection
@@ -176,8 +183,7 @@ class _Gate:
 
 def _configure(connection: Any, gate: _Gate) -> None:
     """Set up a new connection to a SQLite file."""
-    wal = is_safe_with_wal(sqlite.sqlite_version_info)
-    journal, synchronous = ("wal", "FULL") if wal else ("truncate", "EXTRA")
+    journal = "wal" if is_safe_with_wal(sqlite.sqlite_version_info) else "truncate"
     if _journal_mode(connection, "") != journal:
         with gate.held():  # two processes that change it at once get "database is locked", busy timeout or not
             if _journal_mode(connection, f"={journal}") != journal:
@@ -185,12 +191,19 @@ def _configure(connection: Any, gate: _Gate) -> None:
                     f"SQLite would not use journal_mode={journal}; is the database on a network file system?"
                 )
     for pragma in (
-        f"synchronous={synchronous}",
+        f"synchronous={_synchronous(durable=True)}",
         "foreign_keys=ON",
         f"journal_size_limit={JOURNAL_SIZE_LIMIT_BYTES}",
         "trusted_schema=OFF",
     ):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _synchronous(durable: bool) -> str:
+    """Return how hard a commit has to try. Only a write-ahead log stays whole with less than everything."""
+    if not is_safe_with_wal(sqlite.sqlite_version_info):
+        return "EXTRA"
+    return "FULL" if durable else "NORMAL"
 
 
 def _journal_mode(connection: Any, setting: str) -> str:

@@ -21,7 +21,6 @@ from sqlalchemy import (
     CursorResult,
     Dialect,
     Engine,
-    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -53,19 +52,12 @@ ledger_entry = Table(
     Column("idx", _Number, nullable=True),
     PrimaryKeyConstraint("serial", name="pk_ledger_entry"),
     UniqueConstraint("entry", name="uq_ledger_entry_entry"),
-    UniqueConstraint("idx", name="uq_ledger_entry_idx"),
+    UniqueConstraint("idx", name="uq_ledger_entry_idx"),  # its index also finds what waits, by serial within NULL
     CheckConstraint(f"length(entry) = {ENTRY_BYTES}", name="ck_ledger_entry_length"),
     CheckConstraint("idx >= 0", name="ck_ledger_entry_idx"),
     sqlite_strict=True,
     sqlite_autoincrement=True,  # a serial is never used twice, not even that of a row somebody managed to delete
 )
-Index(
-    "ix_ledger_entry_pending",
-    ledger_entry.c.serial,
-    sqlite_where=ledger_entry.c.idx.is_(None),
-    postgresql_where=ledger_entry.c.idx.is_(None),
-)
-
 ledger_tile = Table(
     "ledger_tile",
     metadata,
@@ -298,7 +290,7 @@ class SQLStore:
             statements.run_many(connection, "put_edge", edge[: 1 + max((t.level + 1 for t in step.tiles), default=0)])
 
     def publish(self, size: int, note: str, published_ms: int) -> bool:
-        with recording(self._engine) as connection:
+        with recording(self._engine, durable=False) as connection:
             row = {"size": size, "note": note, "published_ms": published_ms}
             return self._statements.run(connection, "publish", **row).rowcount == 1
 
