@@ -154,6 +154,10 @@ def test_sixty_four_sign_ins_through_one_adapter_all_succeed(platform):
 # What the platform may do wrong
 
 
+class Server(ThreadingHTTPServer):
+    request_queue_size = 128  # with the usual 5, callers who come all at once are left waiting for a second
+
+
 class Script:
     """A server that answers what a test wrote down, and counts what it was asked."""
 
@@ -184,7 +188,7 @@ class Script:
             def log_message(self, *_):
                 pass
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = Server(("127.0.0.1", 0), Handler)
         self.base = f"http://127.0.0.1:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
 
@@ -207,9 +211,14 @@ class Clock:
 @pytest.fixture
 def scripted(script):
     clock = Clock()
-    platform = WeChatPlatform(APPID, SECRET, api_base=script.base, read_timeout_seconds=0.5, clock=clock)
+    platform = WeChatPlatform(APPID, SECRET, api_base=script.base, read_timeout_seconds=5, clock=clock)
     platform.test_clock = clock
     return platform
+
+
+@pytest.fixture
+def hasty(script):
+    return WeChatPlatform(APPID, SECRET, api_base=script.base, read_timeout_seconds=0.5)
 
 
 @pytest.mark.parametrize(
@@ -252,13 +261,13 @@ def test_another_status_is_unavailable_and_no_redirect_is_followed(script, scrip
     assert len(script.asked) == 1
 
 
-def test_waiting_has_an_end(script, scripted):
-    script.answers, script.delay_seconds = [{"openid": "o1"}], 1.0
+def test_waiting_has_an_end(script, hasty):
+    script.answers, script.delay_seconds = [{"openid": "o1"}], 3.0
     began = time.monotonic()
 
     with pytest.raises(WeChatUnavailable, match="no answer in time"):
-        scripted.exchange_code("code1")
-    assert time.monotonic() - began < 0.9
+        hasty.exchange_code("code1")
+    assert time.monotonic() - began < 2.5
     assert len(script.asked) == 1
 
 
@@ -269,7 +278,7 @@ def test_nobody_there_is_unavailable_at_once(script):
 
     with pytest.raises(WeChatUnavailable, match="no connection"):
         WeChatPlatform(APPID, SECRET, api_base=script.base).exchange_code("code1")
-    assert time.monotonic() - began < 0.3
+    assert time.monotonic() - began < 1.0
 
 
 def test_a_nickname_that_cannot_be_had_costs_only_the_nickname(script, scripted):
@@ -350,17 +359,17 @@ class TestServerToken:
 
         assert calls(script).count("stable_token") == 1
 
-    def test_a_dead_platform_does_not_queue_the_threads_up(self, script, scripted):
+    def test_a_dead_platform_does_not_queue_the_threads_up(self, script, hasty):
         script.answers, script.delay_seconds = [PHONE], 2.0
         began = time.monotonic()
 
         def attempt(number):
             with pytest.raises(WeChatUnavailable):
-                scripted.phone_number(f"code{number}")
+                hasty.phone_number(f"code{number}")
 
         with ThreadPoolExecutor(8) as threads:
             list(threads.map(attempt, range(8)))
-        assert time.monotonic() - began < 2.0  # two timeouts at most, not eight
+        assert time.monotonic() - began < 3.0  # two timeouts at most, where eight in a row would take four seconds
 
 
 def test_an_address_that_the_platform_does_not_know_is_told_to_the_operator(script, scripted):
