@@ -25,7 +25,7 @@ KEYWORDS = {
     "lazy_ngettext": (1, 2),
     "pgettext": ((1, "c"), 2),
 }
-ROOMS_OF_STAFF = ("staff", "desk", "doctor", "admin", "auditor")
+ROOMS_OF_STAFF = ("staff", "claims", "desk", "doctor", "admin", "auditor")
 ROOMS_OF_DOMAIN = ("domain", "services", "adapters", "models")
 
 
