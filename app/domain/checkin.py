@@ -17,6 +17,7 @@ from app.domain.calendar import hospital_day, instant
 from app.domain.errors import CheckInTooEarly, CheckInTooLate, PresenceNeeded, RuleMalformed, VenueCodeUnknown
 
 VENUE_CODE_SECONDS = 30
+VENUE_CODE_LENGTH = 22
 SHORT_CODE_DIGITS = 6
 PRESENCE_LIFE = timedelta(minutes=10)
 
