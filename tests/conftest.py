@@ -17,6 +17,7 @@ from flask import Flask
 from app import ROOT, create_app, setup
 from app.config import Settings, read_settings
 from app.web.house import House
+from tests.browsing import Browser
 
 
 class Clock:
@@ -94,16 +95,20 @@ def sequencer_in(var: Path) -> Iterator[None]:
 
     settings = settings_in(var)
     key = SigningKey.parse((var / "keys" / "ledger.key").read_text().strip())
-    store = SQLStore(open_engine(settings.database_url))
-    sequencer = Sequencer(store, FileHead(var / "head"), key, BellServer(settings.ledger_socket))
+    engine = open_engine(settings.database_url)
+    store = SQLStore(engine)
+    bell = BellServer(settings.ledger_socket)
+    sequencer = Sequencer(store, FileHead(var / "head"), key, settings.ledger_origin, bell)
     stop = threading.Event()
-    thread = threading.Thread(target=sequencer.run, args=(stop,), daemon=True)
+    thread = threading.Thread(target=sequencer.run, args=(stop.is_set,), daemon=True)
     thread.start()
     try:
         yield
     finally:
         stop.set()
         thread.join(5)
+        bell.close()
+        engine.dispose()
 
 
 @pytest.fixture
@@ -113,4 +118,6 @@ def sealing(var: Path) -> Iterator[None]:
         yield
 
 
-
+@pytest.fixture
+def browser(app: Flask) -> Browser:
+    return Browser(app)

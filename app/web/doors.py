@@ -5,8 +5,9 @@ from __future__ import annotations
 from flask import Flask
 
 from app.config import Settings
-from app.web import health
+from app.web import admin, claims, health, patient, staff
 
 
 def init_doors(app: Flask, settings: Settings) -> None:
-    app.register_blueprint(health.bp)
+    for door in (health, patient, staff, claims, admin):
+        app.register_blueprint(door.bp)

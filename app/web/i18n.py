@@ -58,7 +58,7 @@ def switch_language(lang: str) -> Response:
     if lang not in LOCALES:
         abort(404)
     session["lang"] = lang
-    answer = redirect(_page_of_ours(request.args.get("next", "/")), code=303)
+    answer = redirect(page_of_ours(request.args.get("next", "/")), code=303)
     answer.headers["Cache-Control"] = "no-store"
     return answer
 
@@ -98,7 +98,7 @@ def _frame() -> dict[str, str]:
     return {"lang": language_tag(), "here": here}
 
 
-def _page_of_ours(address: str) -> str:
+def page_of_ours(address: str) -> str:
     """The address where it is a path on this site; the home page otherwise.
 
     Browsers read a backslash as a slash and drop control characters, so both are refused, not cleaned.

@@ -99,6 +99,12 @@ def use_actor(actor: Actor) -> None:
     g.actor = actor
 
 
+def public(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Say that a view is for everybody: it shows nothing of anybody."""
+    view.audience = frozenset({"public"})  # type: ignore[attr-defined]
+    return view
+
+
 def patient_required(view: Callable[..., Any]) -> Callable[..., Any]:
     """Send whoever is not signed in at the patients' door to sign in, and back here afterwards."""
 

@@ -57,7 +57,38 @@ WORDS: dict[str, Callable[[Facts], Said]] = {
     "hold_expired": lambda f: Said(_("保留时间已过"), _("号可能还在，重新选一次就行。")),
     "cancel_too_late": lambda f: Said(_("已过网上取消的时间"), _("请打电话或到前台取消。")),
     "appointment_moved": lambda f: Said(_("这个预约的状态已经变了"), _("回到首页看看现在的状态。")),
+    "pairing_code_unknown": lambda f: Said(_("配对码不对，或已经用过、过期"), _("请前台在工作台再生成一个配对码，10 分钟内输入。")),
+    "room_busy": lambda f: Said(_("%(ticket)s 还在诊室", ticket=f.get("ticket", "")), _("先完成就诊，或按过号，再叫下一位。")),
     "ticket_moved": lambda f: Said(_("这个号的状态已经变了"), _("刷新队列看看现在的状态。")),
+    # Signing in and binding
+    "wechat_said_no": lambda f: Said(_("微信登录没有完成"), _("回到登录页再按一次，或改用手机号登录。")),
+    "wechat_away": lambda f: Said(_("微信暂时没有回应"), _("过一会儿再试，或改用手机号登录。")),
+    "snapshot_visitor": lambda f: Said(_("这是微信的预览页面"), _("按右上角“使用完整服务”后再登录。")),
+    "already_bound": lambda f: Said(
+        _("这个账号已经有孩子了。") if f.get("relation") == "guardian" else _("这个账号已经有本人了。"),
+        _("其他成年人请用自己的手机登录；需要帮助请到前台。"),
+    ),
+    "not_a_child": lambda f: Said(_("满十四岁的孩子要自己登记。"), _("可以用孩子自己的手机，或带证件到前台办理。")),
+    "consent_missing": lambda f: Said(_("还没有勾选同意"), _("勾选后才能继续。不同意也可以到前台办理。")),
+    "no_phone_on_file": lambda f: Said(_("医院没有留存可用的手机号。"), _("请带证件到前台，前台核对后给您一个码。")),
+    "login_taken": lambda f: Said(_("这个登录名已有人使用"), _("换一个登录名。")),
+    # What is typed
+    "document_length": lambda f: Said(_("身份证号是 18 位，现在是 %(n)s 位。", n=f.get("length"))),
+    "document_characters": lambda f: Said(_("身份证号里只有数字，最后一位可以是 X。")),
+    "document_area": lambda f: Said(_("身份证号开头两位不是任何省份，看看是不是输错了。")),
+    "document_date": lambda f: Said(_("身份证号第 7 到 14 位不是一个日期，看看是不是输错了。")),
+    "document_check_digit": lambda f: Said(_("身份证号有一位输错了，对照证件再看一遍。")),
+    "document_disagrees": lambda f: Said(_("身份证号和填写的出生日期或性别不一致。")),
+    "country_unknown": lambda f: Said(_("选一个签发国家或地区。")),
+    "passport_number": lambda f: Said(_("护照号是 5 到 15 位字母和数字。")),
+    "passport_name": lambda f: Said(_("按护照上印的拼音或英文字母填写姓名。")),
+    "birth_date": lambda f: Said(_("看看出生日期是不是填错了。")),
+    "bad_input": lambda f: Said(_("这一项还没有填好。")),
+    "phone_unreadable": lambda f: Said(_("手机号是 11 位数字；国外号码以 + 和国家代码开头。")),
+    "phone_not_mobile": lambda f: Said(_("这个号码收不到短信，填一个手机号。")),
+    "name_empty": lambda f: Said(_("填写姓名，和证件上一样。")),
+    "name_too_long": lambda f: Said(_("姓名最多 %(n)s 个字。", n=f.get("limit"))),
+    "name_characters": lambda f: Said(_("姓名第 %(n)s 个字不能用，按证件重新填写。", n=f.get("position"))),
 }  # fmt: skip
 
 

@@ -1,0 +1,46 @@
+"""What the desk opens when a document lies before it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from app.domain.actor import Actor
+from app.domain.documents import DocumentKind
+from app.domain.errors import NotFound
+from app.models import Patient
+from app.services import disclosure, identity, people, rights
+from app.services.identity import Identity
+from app.services.people import GuardianRequest
+
+
+@dataclass(frozen=True)
+class AtDesk:
+    """A person at the desk, unmasked, and who asks to be their guardian."""
+
+    identity: Identity
+    requests: tuple[GuardianRequest, ...]
+
+
+def open_by_document(
+    session: Session, actor: Actor, kind: DocumentKind, country: str, number: str, now: datetime
+) -> AtDesk | None:
+    """Return the person whose document this is, recording the disclosure; None where no record has it."""
+    ref = people.find_by_document(session, kind, country, number)
+    return open_person(session, actor, ref, now) if ref else None
+
+
+def open_person(session: Session, actor: Actor, patient_ref: str, now: datetime) -> AtDesk:
+    """Return a person unmasked, recording the disclosure: the desk has the document, which is what its clinic is for.
+
+    Raises NotFound, NotAllowed.
+    """
+    rights.see_identity(session, actor, patient_ref, now, clinics=actor.clinics)
+    patient = session.get(Patient, patient_ref)
+    if patient is None:
+        raise NotFound()
+    detail = {"fields": "name document birth_on sex"}
+    disclosure.opened(session, actor, "identity.opened", patient_ref, [patient], now, detail=detail, purpose="document_check")
+    return AtDesk(identity.read_identity(session, patient), tuple(people.guardian_requests(session, patient_ref)))

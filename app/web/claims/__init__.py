@@ -1,0 +1,71 @@
+"""At the desk, document in hand: proving who somebody is, for themselves or for their child."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, make_response, render_template, request, url_for
+from flask_babel import gettext as _
+from flask_login import current_user
+
+from app.domain.calendar import hospital_day
+from app.domain.documents import DocumentKind, parse_resident_id
+from app.domain.errors import BadInput
+from app.services import desk_identity, people, rights
+from app.web.house import house
+from app.web.login import staff_required
+from app.web.messages import words_for
+from app.web.transaction import act
+
+bp = Blueprint("claims", __name__, url_prefix="/staff/desk/documents")
+
+
+@bp.get("")
+@staff_required("desk")
+def look_up() -> Any:
+    """The form: which document lies on the desk?"""
+    return render_template("claims/look_up.html", errors={}, typed={"document": "resident_id"})
+
+
+@bp.post("")
+@staff_required("desk")
+def open_document() -> Any:
+    """Open the person whose document lies on the desk: a disclosure, then what can be done for them."""
+    typed = {f: request.form.get(f, "").strip() for f in ("document", "number", "country")}
+    try:
+        if typed["document"] == "passport":
+            kind, country, number = DocumentKind.PASSPORT, typed["country"].upper(), typed["number"]
+        else:
+            parsed = parse_resident_id(typed["number"], hospital_day(house().clock()))
+            kind, country, number = parsed.kind, parsed.country, parsed.number
+    except BadInput as wrong:
+        errors = {"number": words_for(wrong).title}
+        return make_response(render_template("claims/look_up.html", errors=errors, typed=typed), 400)
+    with act() as a:
+        found = desk_identity.open_by_document(a.session, a.actor, kind, country, number, a.now)
+    if found is None:
+        errors = {"number": _("医院没有这份证件的记录。对照证件再输一次；新来的人不用证明，直接登记。")}
+        return make_response(render_template("claims/look_up.html", errors=errors, typed=typed), 404)
+    return render_template("claims/person.html", who=found.identity, requests=found.requests, code=None)
+
+
+@bp.post("/<patient_ref>/claim-code")
+@staff_required("desk")
+def claim_code(patient_ref: str) -> Any:
+    """Give out a claim code: shown once, on this page, for the person to type on their own phone."""
+    with act() as a:
+        rights.see_identity(a.session, a.actor, patient_ref, a.now, clinics=current_user.actor.clinics)
+        code = people.issue_claim_code(a.session, a.actor, patient_ref, a.now)
+        found = desk_identity.open_person(a.session, a.actor, patient_ref, a.now)
+    a.wait_for_seal()
+    return render_template("claims/person.html", who=found.identity, requests=found.requests, code=code)
+
+
+@bp.post("/guardianships/<link_id>/verify")
+@staff_required("desk")
+def verify_guardian(link_id: str) -> Any:
+    """Open a guardian's link: the papers were seen."""
+    with act() as a:
+        people.verify_guardianship(a.session, a.actor, link_id, a.now)
+        a.answer = {"location": url_for("claims.look_up")}
+    return a.sealed()
