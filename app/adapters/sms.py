@@ -20,7 +20,7 @@ from app.ports import SMSUnavailable
 KEPT_MESSAGES = 50
 TEMPLATES = {
     "sign_in": "【明诊演示】登录验证码 {code}，5 分钟内有效。请勿告诉他人。Sign-in code {code}, good for 5 minutes.",
-    "prove_record": (
+    "claim": (
         "【明诊演示】有人正在把您的就诊档案关联到一个账号，验证码 {code}，5 分钟内有效。如非本人操作，请勿告诉他人。"
         "Code {code} links your record to an account. If this is not you, tell nobody."
     ),

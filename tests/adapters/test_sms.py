@@ -1,9 +1,11 @@
 """Short messages of a demo: kept where every worker sees them, few, and never in production."""
 
+import re
 import sqlite3
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 import structlog
@@ -43,6 +45,14 @@ def test_every_template_says_the_code_in_both_languages_and_that_it_is_secret(pa
     assert text.count("654321") == 2
     assert text.startswith("【明诊演示】")
     assert "请勿告诉他人" in text
+
+
+def test_every_template_that_a_door_names_is_there():
+    doors = (Path(__file__).parents[2] / "app" / "web").rglob("*.py")
+    named = {name for door in doors for name in re.findall(r'send_code\([^)]*"(\w+)"\)', door.read_text("utf-8"))}
+
+    assert named <= TEMPLATES.keys()
+    assert "sign_in" in named
 
 
 def test_the_newest_comes_first_and_fifty_are_kept(path):
