@@ -49,6 +49,23 @@ def test_spaces_hyphens_full_width_and_small_x_are_forgiven(typed):
     assert parse_resident_id(typed, TODAY).number == EXAMPLE
 
 
+@given(st.from_regex(r"[0-9]{17}", fullmatch=True))
+def test_check_characters_are_those_of_iso_7064(body):
+    """MOD 11-2: the digits times the powers of two, from the right, leave one (ISO 7064, 7.2)."""
+    values = [10 if c == "X" else int(c) for c in body + check_character(body)]
+    assert sum(value * 2**power for power, value in enumerate(reversed(values))) % 11 == 1
+
+
+def test_the_newborn_and_the_oldest_are_both_read():
+    for birth_on in (TODAY, date(1900, 1, 1)):
+        assert parse_resident_id(number_of("110105", birth_on, 1), TODAY).birth_on == birth_on
+        assert parse_passport("GBR", "123456789", "A" * 80, birth_on, Sex.MALE, TODAY).birth_on == birth_on
+
+
+def test_a_name_in_a_passport_may_be_one_letter():
+    assert parse_passport("IND", "M1234567", "a", date(1990, 1, 1), Sex.OTHER, TODAY).name == "A"
+
+
 @given(areas, births, st.integers(1, 999))
 def test_every_well_made_number_says_its_birth_and_sex(area, birth_on, sequence):
     found = parse_resident_id(number_of(area, birth_on, sequence), TODAY)
