@@ -1,6 +1,5 @@
 """A log with everything around it, for tests of the machine: it outlives its sequencers and knows what was promised."""
 
-import sqlite3
 from itertools import pairwise
 
 from ledger.checkpoint import parse_checkpoint
@@ -11,7 +10,7 @@ from ledger.note import SigningKey, parse_note
 from ledger.reader import LogReader
 from ledger.receipt import ForMe, format_extra, verify_receipt
 from ledger.sequencer import Sequencer
-from ledger.stores.engine import open_engine, recording
+from ledger.stores.engine import open_engine, recording, sqlite
 from ledger.stores.memory import MemoryStore
 from ledger.stores.sql import SQLStore, add_pending, metadata
 
@@ -123,7 +122,8 @@ class Log:
 
     def sql(self, *statements):
         """Change the database behind everybody's back, as its owner or a broken disk could."""
-        with sqlite3.connect(self.folder / "hospital.db") as connection:
+        # The same library as the engine's: two copies in one process drop each other's locks.
+        with sqlite.connect(self.folder / "hospital.db") as connection:
             triggers = connection.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'").fetchall()
             for name, _ in triggers:
                 connection.execute(f"DROP TRIGGER {name}")
