@@ -14,17 +14,15 @@ from pathlib import Path
 import pytest
 
 from ledger.checkpoint import Checkpoint, sign_checkpoint
-from ledger.cosignature import sign_cosignature
 from ledger.entry import canonical_json
 from ledger.errors import LedgerError
-from ledger.merkle import inclusion_proof, leaf_hash, node_hash, root_hash
-from ledger.note import ED25519_COSIGNATURE, SigningKey
+from ledger.merkle import leaf_hash, node_hash
+from ledger.note import SigningKey
 from ledger.receipt import ForMe, Receipt, ToShow, format_extra, format_receipt, parse_receipt, verify_receipt
+from tests.ledger.made import LOG, WITNESS, make_receipt
 
 ROOT = Path(__file__).resolve().parent.parent
-LOG = SigningKey("hospital.example/log", bytes(range(32)))
-SUCCESSOR = SigningKey("hospital.example/log", bytes(32))
-WITNESS = SigningKey("witness.example", b"w" * 32, ED25519_COSIGNATURE)
+SUCCESSOR = SigningKey(LOG.name, b"successor of the log's first key")
 
 
 def node() -> str:
@@ -47,16 +45,8 @@ def opening_of(number: int, *, show: bool) -> ForMe | ToShow:
     return opening.to_show() if show else opening
 
 
-def receipt_in_tree(opening: ForMe | ToShow, index: int, size: int, key: SigningKey = LOG) -> Receipt:
-    """Return the receipt of an entry at `index` of a tree of `size`, the other entries being of no interest."""
-    leaves = [leaf_hash(bytes([1]) + bytes(31) + bytes([n])) for n in range(size)]
-    leaves[index] = leaf_hash(opening.entry)
-
-    def read(nodes: object) -> list[bytes]:
-        return [root_hash(leaves[i << level : (i + 1) << level]) for level, i in nodes]  # type: ignore[attr-defined]
-
-    checkpoint = sign_checkpoint(Checkpoint(key.name, size, root_hash(leaves)), key)
-    return Receipt(format_extra(opening), index, tuple(inclusion_proof(index, size, read)), checkpoint)
+def receipt_in_tree(opening: ForMe | ToShow, index: int, size: int) -> Receipt:
+    return parse_receipt(make_receipt(opening, index, size))
 
 
 def receipt_far_out(opening: ForMe | ToShow, index: int, size: int) -> Receipt:
@@ -125,7 +115,7 @@ def bad_receipts() -> dict[str, bytes]:
 
     extra, path = good.extra, good.path
     forged = sign_checkpoint(Checkpoint(LOG.name, 13, bytes(32)), LOG)
-    foreign = sign_checkpoint(Checkpoint("other.example", 13, parse_root(good)), SigningKey("other.example", bytes(32)))
+    foreign = sign_checkpoint(Checkpoint("other.example", 13, parse_root(good)), SigningKey("other.example", LOG.seed))
     misnamed = sign_checkpoint(Checkpoint("other.example", 13, parse_root(good)), LOG)
     doubled = good.checkpoint + SUCCESSOR.sign(good.checkpoint.partition("\n\n")[0] + "\n").format()
     bad = {
@@ -206,17 +196,17 @@ def flips_of(name: str, receipt: Receipt) -> dict[str, object]:
 
 
 def witnessed() -> dict[str, str]:
-    """Return a receipt with a witness's line, the same with that line forged, and the witness's key."""
-    plain = receipt_in_tree(opening_of(3, show=True), 1, 6)
-    text = plain.checkpoint.partition("\n\n")[0] + "\n"
-    line = sign_cosignature(text, WITNESS, 1763800000).format()
-    forged = sign_cosignature(text.replace("6", "7"), WITNESS, 1763800000).format()
-
-    def beside(other: str) -> str:
-        changed = Receipt(plain.extra, plain.index, plain.path, plain.checkpoint + other)
-        return base64.b64encode(format_receipt(changed).encode()).decode()
-
-    return {"receipt": beside(line), "forged": beside(forged), "witnessKey": WITNESS.verifier_key.format()}
+    """Return a receipt with a witness's line, the same with that line's signature changed, and the witness's key."""
+    good = make_receipt(opening_of(3, show=True), 1, 6, witnesses=[WITNESS])
+    line = good.decode().rstrip("\n").rpartition(" ")[2]
+    cosignature = bytearray(base64.b64decode(line))
+    cosignature[-9] ^= 1
+    forged = good.replace(line.encode(), base64.b64encode(cosignature))
+    return {
+        "receipt": base64.b64encode(good).decode(),
+        "forged": base64.b64encode(forged).decode(),
+        "witnessKey": WITNESS.verifier_key.format(),
+    }
 
 
 @pytest.fixture(scope="module")

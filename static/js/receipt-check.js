@@ -122,11 +122,11 @@
   /* -- The four lines -- */
 
   function code(text) {
-    return make("code", "ih-check__code", [text]);
+    return make("code", "ih-verify__code", [text]);
   }
 
   function line(text) {
-    return make("p", "ih-check__words", [text]);
+    return make("p", "ih-verify__words", [text]);
   }
 
   Check.prototype.drawEvent = function (result, step, state) {
@@ -134,11 +134,11 @@
       return [line(this.words.event_refused)];
     }
     const type = result.open.type;
-    const parts = [make("p", "ih-check__type", [this.events[type] || String(type)])];
+    const parts = [make("p", "ih-verify__type", [this.events[type] || String(type)])];
     const facts = this.factsOf(result).map(function (fact) {
       return make("div", "", [make("dt", "", [fact[0]]), make("dd", "", [fact[1]])]);
     });
-    parts.push(make("dl", "ih-check__facts", facts));
+    parts.push(make("dl", "ih-verify__facts", facts));
     if (state === "unproven") {
       parts.push(line(this.words.event_unproven));
     } else if (!result.isForMe) {
@@ -151,7 +151,7 @@
   Check.prototype.drawFingerprint = function (result, step, state, original) {
     const parts = [code(MZ.hex(result.entry))];
     if (original && !MZ.equal(original.entry, result.entry)) {
-      parts.push(line(this.words.fingerprint_changed), make("s", "ih-check__code", [MZ.hex(original.entry)]));
+      parts.push(line(this.words.fingerprint_changed), make("s", "ih-verify__code", [MZ.hex(original.entry)]));
     } else {
       parts.push(line(step.ok ? this.words.fingerprint_passed : this.words.fingerprint_unproven));
     }
@@ -214,11 +214,11 @@
       })
       .map(function (step) {
         const state = stateOf(step, result);
-        const heading = make("h3", "ih-check__title", [
+        const heading = make("h3", "ih-verify__title", [
           check.words[step.name],
           make("span", "ih-hidden", [" – " + check.words["state_" + state]])
         ]);
-        const item = make("li", "ih-check__step ih-check__step_" + state, [heading]);
+        const item = make("li", "ih-verify__step ih-verify__step_" + state, [heading]);
         draw[step.name].call(check, result, step, state, original).forEach(function (part) {
           item.appendChild(part);
         });
@@ -238,16 +238,16 @@
   };
 
   Check.prototype.drawVerdict = function (result, change) {
-    const parts = [make("p", "ih-check__result", [result.ok ? this.words.passed : this.words.failed])];
+    const parts = [make("p", "ih-verify__result", [result.ok ? this.words.passed : this.words.failed])];
     if (change) {
       const where = { part: this.words["part_" + change.part], place: grouped(change.place) };
-      parts.push(make("p", "ih-check__changed", [fill(this.words.changed, where)]));
+      parts.push(make("p", "ih-verify__changed", [fill(this.words.changed, where)]));
     }
-    parts.push(make("p", "ih-check__why", [result.ok ? this.words.passed_because : this.sayWhy(result)]));
+    parts.push(make("p", "ih-verify__why", [result.ok ? this.words.passed_because : this.sayWhy(result)]));
     if (!result.ok) {
-      parts.push(make("p", "ih-check__next", [change ? this.words.what_to_do_changed : this.words.what_to_do]));
+      parts.push(make("p", "ih-verify__next", [change ? this.words.what_to_do_changed : this.words.what_to_do]));
     }
-    return make("div", "ih-check__banner ih-check__banner_" + (result.ok ? "passed" : "refused"), parts);
+    return make("div", "ih-verify__banner ih-verify__banner_" + (result.ok ? "passed" : "refused"), parts);
   };
 
   /* The verdict is a live region: it stays in the page while empty, or its next words would not be read out. */
@@ -257,7 +257,7 @@
   };
 
   Check.prototype.say = function (text) {
-    this.answer(text ? [make("p", "ih-check__says", [text])] : []);
+    this.answer(text ? [make("p", "ih-verify__says", [text])] : []);
     [this.steps, this.tries, this.technical].forEach(function (element) {
       refill(element, []);
     });
@@ -287,7 +287,7 @@
     const list = rows.map(function (row) {
       return make("div", "", [make("dt", "", [row[0]]), make("dd", "", [row[1]])]);
     });
-    return [make("summary", "", [words.technical]), make("dl", "ih-check__rows", list)];
+    return [make("summary", "", [words.technical]), make("dl", "ih-verify__rows", list)];
   };
 
   /* -- Changing a byte -- */
@@ -300,7 +300,7 @@
   }
 
   function drawChange(change) {
-    return make("p", "ih-check__diff", [
+    return make("p", "ih-verify__diff", [
       change.left,
       make("del", "", [change.before]),
       make("ins", "", [change.after]),
