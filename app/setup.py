@@ -11,9 +11,11 @@ import sys
 from pathlib import Path
 
 from app import ROOT
-from app.adapters.keyring import MasterKey
+from app.adapters.keyring import Keyring, MasterKey
+from app.adapters.vault import Vault
 from app.config import DEMO_MARK, Settings, SettingsRefused, read_settings
 from app.migrate import upgrade
+from app.models import HOSPITAL
 from ledger.note import SigningKey
 from ledger.stores.engine import open_engine
 
@@ -40,8 +42,10 @@ def _write_secret(path: Path, text: str) -> None:
 
 
 def migrate(settings: Settings) -> None:
-    """Bring both databases up to date; the keyring first, for rows need their keys."""
-    upgrade(open_engine(settings.keyring_url), "keyring")
+    """Bring both databases up to date; the keyring first, for rows need their keys, the hospital's own among them."""
+    keyring_engine = open_engine(settings.keyring_url)
+    upgrade(keyring_engine, "keyring")
+    Vault(Keyring(keyring_engine, MasterKey.read(settings.master_key_file))).welcome(HOSPITAL)
     upgrade(open_engine(settings.database_url), "main")
 
 
@@ -52,7 +56,10 @@ def main() -> int:
         print(refused, file=sys.stderr)
         return 2
     if not settings.is_demo:
-        print("This makes a demo. In production make keys by `python -m ledger keygen`, then `flask --app wsgi migrate`.", file=sys.stderr)
+        print(
+            "This makes a demo. In production make keys by `python -m ledger keygen`, then `flask --app wsgi migrate`.",
+            file=sys.stderr,
+        )
         return 2
     make_keys(settings)
     migrate(settings)

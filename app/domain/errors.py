@@ -290,3 +290,18 @@ class TicketMoved(Conflict):
     """The ticket is in a state from which this does not follow; `state` is the present one."""
 
     code = "ticket_moved"
+
+
+class PairingCodeUnknown(Refused):
+    """No such pairing code, or it was used, or its ten minutes are over."""
+
+    code = "pairing_code_unknown"
+    status = 400
+    is_recorded = False
+
+
+class RoomBusy(Conflict):
+    """The clinician has called or is seeing somebody already; `ticket` is who."""
+
+    code = "room_busy"
+    is_recorded = False

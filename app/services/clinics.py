@@ -1,29 +1,23 @@
-"""The house as patients and staff meet it: departments, days, doctors, slots; and how the office makes them.
+"""The house as patients and staff meet it: departments, days, doctors, slots
 
 Reading here opens nothing sealed and needs no grant: what can be booked is public. Names come in both languages.
 """
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
-from app.domain import access
 from app.domain import booking as booking_rules
 from app.domain import checkin as checkin_rules
-from app.domain.actor import Actor
 from app.domain.calendar import ONE_DAY, day_bounds, hospital_day
 from app.domain.errors import NotFound
-from app.domain.ids import new_ref
-from app.models import Appointment, Clinic, ClinicSession, Department, Queue, Room, Slot, Staff, projected
-from app.services import events
+from app.models import Appointment, Clinic, ClinicSession, Department, Room, Slot, Staff
 
-VENUE_SECRET_BYTES = 32
 AROUND_MIDNIGHT = timedelta(hours=3)  # a session that runs past midnight is still part of the day it began in
 TAKES_SLOT = ("booked", "checked_in", "in_consult", "completed", "no_show")
 
@@ -40,8 +34,8 @@ class Words:
 class ClinicRules:
     """One clinic's rules, as `Clinic.rules` holds them."""
 
-    booking: booking_rules.BookingRule = booking_rules.BookingRule()
-    check_in: checkin_rules.WindowRule = checkin_rules.WindowRule()
+    booking: booking_rules.BookingRule = field(default_factory=booking_rules.BookingRule)
+    check_in: checkin_rules.WindowRule = field(default_factory=checkin_rules.WindowRule)
 
 
 @dataclass(frozen=True)
@@ -103,10 +97,24 @@ def rules_of(clinic: Clinic) -> ClinicRules:
     )
 
 
+def format_rules(rules: ClinicRules) -> dict[str, Mapping[str, str | int | None]]:
+    """Return the rules as the JSON that `Clinic.rules` holds."""
+    return {
+        "booking": booking_rules.format_rule(rules.booking),
+        "check_in": checkin_rules.format_window(rules.check_in),
+    }
+
+
 def around_today(now: datetime) -> tuple[datetime, datetime]:
     """Return from when to when things count as today's: the hospital's day, and three hours to either side of now."""
     begins_at, ends_at = day_bounds(hospital_day(now))
     return min(begins_at, now - AROUND_MIDNIGHT), max(ends_at, now + AROUND_MIDNIGHT)
+
+
+def days_around(now: datetime) -> tuple[date, date, date]:
+    """Return yesterday, today and tomorrow: whose sessions and queues can reach into `around_today`."""
+    today_on = hospital_day(now)
+    return today_on - ONE_DAY, today_on, today_on + ONE_DAY
 
 
 # Looking for a slot
@@ -233,7 +241,7 @@ def sessions_in(session: Session, clinic_id: str, now: datetime) -> list[Session
     from_at, to_at = around_today(now)
     here = and_(
         ClinicSession.clinic_id == clinic_id,
-        ClinicSession.day_on.in_([hospital_day(now) - ONE_DAY, hospital_day(now), hospital_day(now) + ONE_DAY]),
+        ClinicSession.day_on.in_(days_around(now)),
         ClinicSession.starts_at < to_at,
         ClinicSession.ends_at > from_at,
     )
@@ -245,147 +253,7 @@ def clinic_names(session: Session) -> dict[str, Words]:
     return {row.id: Words(row.name_zh, row.name_en) for row in session.scalars(select(Clinic).order_by(Clinic.id))}
 
 
-# The office
-
-
-def create_clinic(
-    session: Session, actor: Actor, name_zh: str, name_en: str, now: datetime, *, rules: ClinicRules | None = None
-) -> str:
-    """Return the id of a new clinic with these rules (the defaults of the domain where none are given)."""
-    _require_office(actor, now)
-    row = Clinic(
-        id=new_ref(),
-        name_zh=name_zh,
-        name_en=name_en,
-        venue_secret=secrets.token_bytes(VENUE_SECRET_BYTES),
-        rules=format_rules(rules or ClinicRules()),
-    )
-    session.add(row)
-    session.flush()
-    events.record(session, "clinic.created", actor, now)
-    return row.id
-
-
-def format_rules(rules: ClinicRules) -> dict[str, Mapping[str, str | int | None]]:
-    """Return the rules as the JSON that `Clinic.rules` holds."""
-    return {
-        "booking": booking_rules.format_rule(rules.booking),
-        "check_in": checkin_rules.format_window(rules.check_in),
-    }
-
-
-def create_department(
-    session: Session,
-    actor: Actor,
-    clinic_id: str,
-    name_zh: str,
-    name_en: str,
-    letter: str,
-    now: datetime,
-    *,
-    position: int = 0,
-    is_sensitive: bool = False,
-) -> str:
-    """Return the id of a new department, whose tickets begin with `letter`. Raises NotFound for no such clinic."""
-    _require_office(actor, now)
-    if session.get(Clinic, clinic_id) is None:
-        raise NotFound()
-    row = Department(
-        id=new_ref(),
-        clinic_id=clinic_id,
-        name_zh=name_zh,
-        name_en=name_en,
-        letter=letter,
-        position=position,
-        is_sensitive=is_sensitive,
-    )
-    session.add(row)
-    session.flush()
-    events.record(session, "department.created", actor, now, detail={"letter": letter})
-    return row.id
-
-
-def create_room(session: Session, actor: Actor, clinic_id: str, name_zh: str, name_en: str, now: datetime) -> str:
-    """Return the id of a new room. Raises NotFound for no such clinic."""
-    _require_office(actor, now)
-    if session.get(Clinic, clinic_id) is None:
-        raise NotFound()
-    row = Room(id=new_ref(), clinic_id=clinic_id, name_zh=name_zh, name_en=name_en)
-    session.add(row)
-    session.flush()
-    events.record(session, "room.created", actor, now)
-    return row.id
-
-
-def plan_session(
-    session: Session,
-    actor: Actor,
-    clinic_id: str,
-    department_id: str,
-    clinician_ref: str,
-    room_id: str,
-    starts_at: datetime,
-    ends_at: datetime,
-    slot_minutes: int,
-    kind: str,
-    now: datetime,
-) -> str:
-    """Return the id of a new session, cut into slots of `slot_minutes`; what remains at the end becomes none.
-
-    `kind` "expert" keeps its own line, "general" calls from the department's pool. The queue of the day is made with the
-    department's first session. Raises NotFound when clinic, department, clinician and room do not belong together.
-    """
-    _require_office(actor, now)
-    owning = session.get(Department, department_id)
-    room = session.get(Room, room_id)
-    if owning is None or room is None or {owning.clinic_id, room.clinic_id} != {clinic_id}:
-        raise NotFound()
-    if session.get(Staff, clinician_ref) is None:
-        raise NotFound()
-    if slot_minutes < 1 or ends_at <= starts_at:
-        raise ValueError("a session ends after it begins and has slots of a minute at least")
-    day_on = hospital_day(starts_at)
-    row = ClinicSession(
-        id=new_ref(),
-        clinic_id=clinic_id,
-        department_id=department_id,
-        queue_id=_queue_of(session, owning, day_on).id,
-        clinician_ref=clinician_ref,
-        room_id=room_id,
-        kind=kind,
-        day_on=day_on,
-        starts_at=starts_at,
-        ends_at=ends_at,
-    )
-    session.add(row)
-    session.flush()
-    step = timedelta(minutes=slot_minutes)
-    count = (ends_at - starts_at) // step
-    begins = [starts_at + n * step for n in range(count)]
-    session.add_all(Slot(id=new_ref(), session_id=row.id, starts_at=at, ends_at=at + step) for at in begins)
-    detail = {"starts_at": projected(starts_at), "ends_at": projected(ends_at), "slots": count}
-    events.record(session, "session.planned", actor, now, detail=detail)
-    return row.id
-
-
 # Private
-
-
-def _require_office(actor: Actor, now: datetime) -> None:
-    """Let in the office, and commands, which run as the system and ask for nobody."""
-    if actor.kind != "system":
-        access.require(actor, access.ManageStaff(), now)
-
-
-def _queue_of(session: Session, owning: Department, day_on: date) -> Queue:
-    queue = session.scalar(select(Queue).where(Queue.department_id == owning.id, Queue.day_on == day_on))
-    if queue is None:
-        queue = Queue(
-            id=new_ref(), department_id=owning.id, clinic_id=owning.clinic_id, day_on=day_on, letter=owning.letter
-        )
-        session.add(queue)
-        session.flush()
-    return queue
 
 
 def _taken(now: datetime):  # type: ignore[no-untyped-def]

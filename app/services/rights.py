@@ -108,6 +108,10 @@ def pair_screen(actor: Actor, clinic_id: str, now: datetime) -> Grant:
     return access.require(actor, access.PairScreen(clinic_id), now)
 
 
+def show_board(actor: Actor, clinic_id: str, now: datetime) -> Grant:
+    return access.require(actor, access.ShowBoard(clinic_id), now)
+
+
 def work_queue(session: Session, actor: Actor, clinic_session: ClinicSession, now: datetime) -> Grant:
     """Require that the actor may call in this session: its own clinician, or the desk on a room's behalf."""
     clinician = None if clinic_session.kind == "general" else clinic_session.clinician_ref

@@ -1,0 +1,246 @@
+"""Checking in: from "I am here" to a ticket.
+
+A scan of the venue's code gives the browser a presence; a presence checks in each of the account's visits there once
+(promise Q3). The desk checks in whom it has in front of it. The number comes from the queue's counter, locked by the
+UPDATE itself, under a UNIQUE constraint (Q4): no number twice, none skipped, because a refused act gives its number back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import and_, select, update
+from sqlalchemy.orm import Session
+
+from app.domain import booking as booking_rules
+from app.domain import checkin as rules
+from app.domain import queueing as queue_rules
+from app.domain.actor import Actor
+from app.domain.checkin import Presence
+from app.domain.errors import AppointmentMoved, NotFound, VenueCodeUnknown
+from app.domain.ids import new_ref
+from app.domain.tickets import format_ticket
+from app.models import Appointment, Clinic, ClinicSession, Queue, Ticket
+from app.services import booking, clinics, events, rights
+from app.services.booking import AppointmentView
+from app.services.sealing import seal_next
+
+PLACES_PER_NUMBER = 1000  # `order_key` counts in thousandths of a place, so that somebody fits between two numbers
+
+
+@dataclass(frozen=True)
+class Issued:
+    """A ticket as check-in answers with it. `is_new` is false where it was there already."""
+
+    ticket_id: str
+    ticket: str
+    appointment_id: str
+    patient_ref: str
+    is_new: bool
+
+
+@dataclass(frozen=True)
+class VisitHere:
+    """One of today's visits at the clinic. `opens_at` and `closes_at` are the window; `decision` says where now stands:
+    "open", "early", "late" (with the minutes), or "done" when it has its ticket."""
+
+    appointment: AppointmentView
+    decision: str
+    minutes: int
+    opens_at: datetime | None = None
+    closes_at: datetime | None = None
+
+
+# Being here
+
+
+def presence_from_code(session: Session, code: str, now: datetime) -> Presence:
+    """Return the presence that a scanned code gives: the present or the previous one of any clinic.
+
+    Raises VenueCodeUnknown.
+    """
+    if len(code) != rules.VENUE_CODE_LENGTH:
+        raise VenueCodeUnknown()
+    for clinic_id, secret in session.execute(select(Clinic.id, Clinic.venue_secret)):
+        if rules.is_venue_code(secret, clinic_id, code, now):
+            return Presence(clinic_id, now)
+    raise VenueCodeUnknown()
+
+
+def presence_from_typed(session: Session, actor: Actor, typed: str, now: datetime) -> Presence:
+    """Return the presence that six typed digits give, at a clinic where the account has a visit today.
+
+    A million to one, so the door counts tries (`rates.VENUE_SHORT_CODE`). Raises VenueCodeUnknown.
+    """
+    digits = "".join(typed.split())
+    if len(digits) != rules.SHORT_CODE_DIGITS or not digits.isascii() or not digits.isdigit():
+        raise VenueCodeUnknown()
+    today = {view.clinic_id for view in _today(session, actor, now)}
+    found = [
+        clinic_id
+        for clinic_id, secret in session.execute(select(Clinic.id, Clinic.venue_secret).where(Clinic.id.in_(today)))
+        if rules.is_venue_code(secret, clinic_id, digits, now)
+    ]
+    if len(found) != 1:
+        raise VenueCodeUnknown()
+    return Presence(found[0], now)
+
+
+def visits_here(session: Session, actor: Actor, clinic_id: str, now: datetime) -> list[VisitHere]:
+    """Return today's visits of the account's people at one clinic, by time: those to check in, and those that are."""
+    clinic = session.get(Clinic, clinic_id)
+    if clinic is None:
+        raise NotFound()
+    rule = clinics.rules_of(clinic).check_in
+    return [_here(view, rule, now) for view in _today(session, actor, now) if view.clinic_id == clinic_id]
+
+
+def visit_window(session: Session, view: AppointmentView, now: datetime) -> VisitHere:
+    """Return where `now` stands in the window of one visit."""
+    return _here(view, clinics.rules_of(session.get_one(Clinic, view.clinic_id)).check_in, now)
+
+
+# Checking in
+
+
+def check_in(session: Session, actor: Actor, appointment_id: str, presence: Presence | None, now: datetime) -> Issued:
+    """Return the patient's ticket, issuing it the first time.
+
+    Phones lose answers and patients press again: a second call returns the same ticket and records nothing.
+
+    Raises:
+        NotFound: none such, or not the actor's to check in. The answer is the same.
+        AppointmentMoved: it is not booked.
+        CheckInTooEarly, CheckInTooLate: outside the clinic's window, with the instant and the minutes.
+        PresenceNeeded: this browser was not at that clinic in the last ten minutes.
+    """
+    row = _locked(session, appointment_id)
+    rights.see_own(session, actor, row.patient_ref, now, recorded_at=row.created_at)
+    rights.act_for(session, actor, row.patient_ref, now)
+    known = _known(session, row)
+    if known is not None:
+        return known
+    _require_booked(row)
+    rule = clinics.rules_of(session.get_one(Clinic, row.clinic_id)).check_in
+    rules.require_open(rule, row.starts_at, now)
+    rules.require_presence(presence, row.clinic_id, now)
+    return _issue(session, actor, row, "venue", now)
+
+
+def check_in_all(
+    session: Session, actor: Actor, appointment_ids: Iterable[str], presence: Presence | None, now: datetime
+) -> list[Issued]:
+    """Return the tickets of several visits, all or none, one event each, in the order of their patients.
+
+    Raises what `check_in` raises.
+    """
+    wanted = set(appointment_ids)
+    whose = session.execute(
+        select(Appointment.patient_ref, Appointment.starts_at, Appointment.id).where(Appointment.id.in_(wanted))
+    ).all()
+    if len(whose) != len(wanted):
+        raise NotFound()
+    in_order = sorted(tuple(row) for row in whose)  # rows are locked in the order of their subjects
+    return [check_in(session, actor, appointment_id, presence, now) for *_, appointment_id in in_order]
+
+
+def check_in_at_desk(session: Session, actor: Actor, appointment_id: str, now: datetime) -> Issued:
+    """Return the ticket of somebody who stands at the desk, document seen. The desk decides about early and late, within
+    the day. Raises NotFound, NotAllowed, AppointmentMoved."""
+    row = _locked(session, appointment_id)
+    rights.run_desk(actor, row.clinic_id, now)
+    known = _known(session, row)
+    if known is not None:
+        return known
+    _require_booked(row)
+    from_at, to_at = clinics.around_today(now)
+    if not from_at <= row.starts_at < to_at:
+        raise AppointmentMoved(state=row.state)
+    return _issue(session, actor, row, "desk", now)
+
+
+# Private
+
+
+def _locked(session: Session, appointment_id: str) -> Appointment:
+    row = session.scalar(select(Appointment).where(Appointment.id == appointment_id).with_for_update())
+    if row is None:
+        raise NotFound()
+    return row
+
+
+def _known(session: Session, row: Appointment) -> Issued | None:
+    ticket = session.scalar(select(Ticket).where(Ticket.appointment_id == row.id))
+    return None if ticket is None else _issued(ticket, is_new=False)
+
+
+def _require_booked(row: Appointment) -> None:
+    if row.state == "released" or not booking_rules.is_allowed(
+        booking_rules.State(row.state), booking_rules.State.CHECKED_IN
+    ):
+        raise AppointmentMoved(state=row.state)
+
+
+def _issue(session: Session, actor: Actor, row: Appointment, method: str, now: datetime) -> Issued:
+    sitting = session.get_one(ClinicSession, row.session_id)
+    number, letter = session.execute(
+        update(Queue)
+        .where(Queue.id == sitting.queue_id)
+        .values(last_number=Queue.last_number + 1)
+        .returning(Queue.last_number, Queue.letter)
+        .execution_options(synchronize_session=False)
+    ).one()
+    ticket = Ticket(
+        id=new_ref(),
+        queue_id=sitting.queue_id,
+        letter=letter,
+        number=number,
+        appointment_id=row.id,
+        patient_ref=row.patient_ref,
+        session_id=sitting.id,
+        clinician_ref=sitting.clinician_ref if sitting.kind == "expert" else None,
+        state="waiting",
+        order_key=int(queue_rules.first_place(number) * PLACES_PER_NUMBER),
+        calls=0,
+        passes=0,
+        method=method,
+        checked_in_at=now,
+        changed_at=now,
+    )
+    row.state = "checked_in"
+    seal_next(session, row)
+    seal_next(session, ticket)
+    detail = {"ticket": format_ticket(letter, number), "method": method}
+    events.record(
+        session, "appointment.checked_in", actor, now, subject=row.patient_ref, objects=[row, ticket], detail=detail
+    )
+    return _issued(ticket, is_new=True)
+
+
+def _issued(ticket: Ticket, *, is_new: bool) -> Issued:
+    number = format_ticket(ticket.letter, ticket.number)
+    return Issued(ticket.id, number, ticket.appointment_id, ticket.patient_ref, is_new)
+
+
+def _today(session: Session, actor: Actor, now: datetime) -> list[AppointmentView]:
+    mine = booking.of_people(session, actor)
+    if mine is None:
+        return []
+    from_at, to_at = clinics.around_today(now)
+    days = and_(Appointment.starts_at >= from_at, Appointment.starts_at < to_at)
+    return booking.views(session, and_(mine, days, Appointment.state.in_(("booked", "checked_in", "in_consult"))), now)
+
+
+def _here(view: AppointmentView, rule: rules.WindowRule, now: datetime) -> VisitHere:
+    if view.ticket is not None:
+        return VisitHere(view, "done", 0)
+    decision = rules.decide_window(rule, view.starts_at, now)
+    match decision:
+        case rules.Open(opens_at, closes_at):
+            return VisitHere(view, "open", 0, opens_at, closes_at)
+        case rules.TooEarly(opens_at, minutes):
+            return VisitHere(view, "early", minutes, opens_at=opens_at)
+        case rules.TooLate(closed_at, minutes):
+            return VisitHere(view, "late", minutes, closes_at=closed_at)

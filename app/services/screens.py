@@ -1,0 +1,179 @@
+"""The waiting room's television: pairing it with its clinic, and what stands on it.
+
+Numbers and rooms, never names. The check-in code is a link that changes every 30 seconds, with six digits to type for those
+who cannot scan.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.domain import checkin as checkin_rules
+from app.domain.actor import Actor
+from app.domain.errors import NotFound, PairingCodeUnknown
+from app.domain.ids import new_ref
+from app.models import Clinic, ProofCode, Screen
+from app.services import clinics, events, lines, rights, websessions
+from app.services.clinics import Words
+from app.services.lines import TicketView
+from app.services.sealing import vault_of
+
+PAIRING_DIGITS = 8
+PAIRING_LIFE = timedelta(minutes=10)
+MAKING_READY = 2  # how many of each line are asked to get ready
+FRESH_FOR = timedelta(seconds=20)
+PURPOSE = "screen"
+
+
+@dataclass(frozen=True)
+class ScreenRow:
+    """One number on the board. `is_fresh` marks a call of the last seconds; `is_serving` one that is in already."""
+
+    ticket: str
+    room: Words | None
+    is_fresh: bool = False
+    is_serving: bool = False
+
+
+@dataclass(frozen=True)
+class Board:
+    """What a screen shows now. `code` is the long check-in code for the link `/c/<code>`, `short_code` the digits to type."""
+
+    clinic: Words
+    calling: tuple[ScreenRow, ...]
+    ready: tuple[ScreenRow, ...]
+    waiting: tuple[ScreenRow, ...]
+    code: str
+    short_code: str
+    seconds_left: int
+
+
+@dataclass(frozen=True)
+class ScreenView:
+    """A paired screen, for the staff's list."""
+
+    ref: str
+    clinic: Words
+    paired_at: datetime
+
+
+def show_pairing_code(session: Session, actor: Actor, clinic_id: str, now: datetime) -> str:
+    """Return eight digits that pair one screen with the clinic within ten minutes. Raises NotFound, NotAllowed."""
+    if session.get(Clinic, clinic_id) is None:
+        raise NotFound()
+    rights.pair_screen(actor, clinic_id, now)
+    code = f"{secrets.randbelow(10**PAIRING_DIGITS):0{PAIRING_DIGITS}}"
+    session.add(
+        ProofCode(
+            id=new_ref(),
+            purpose=PURPOSE,
+            scope=f"{clinic_id}\n{actor.ref}".encode(),
+            code_hash=_hash(session, code),
+            created_at=now,
+            expires_at=now + PAIRING_LIFE,
+        )
+    )
+    session.flush()
+    events.record(session, "screen.code_shown", actor, now)
+    return code
+
+
+def pair(session: Session, typed: str, now: datetime) -> tuple[str, Actor]:
+    """Spend a pairing code: return (the screen's token, who it is). The door counts tries.
+
+    Raises PairingCodeUnknown.
+    """
+    digest = _hash(session, "".join(typed.split()))
+    row = next(
+        (
+            code
+            for code in session.scalars(
+                select(ProofCode)
+                .where(ProofCode.purpose == PURPOSE, ProofCode.used_at.is_(None), ProofCode.expires_at > now)
+                .with_for_update()
+            )
+            if hmac.compare_digest(code.code_hash, digest)
+        ),
+        None,
+    )
+    if row is None:
+        raise PairingCodeUnknown()
+    row.used_at = now
+    clinic_id, staff_ref = row.scope.decode().split("\n")
+    screen = Screen(ref=new_ref(), clinic_id=clinic_id, paired_by=staff_ref, paired_at=now)
+    session.add(screen)
+    token, sitting = websessions.begin(session, "screen", screen.ref, now)
+    session.flush()
+    actor = Actor("screen", screen.ref, "screen", sitting.ref, frozenset({clinic_id}))
+    events.record(session, "screen.paired", actor, now)
+    return token, actor
+
+
+def unpair(session: Session, actor: Actor, screen_ref: str, now: datetime) -> None:
+    """Take a screen's clinic away; its session dies at once. Unpairing again is no harm. Raises NotFound, NotAllowed."""
+    screen = session.get(Screen, screen_ref)
+    if screen is None:
+        raise NotFound()
+    rights.pair_screen(actor, screen.clinic_id, now)
+    if screen.ended_at is None:
+        screen.ended_at = now
+        websessions.end_all(session, screen.ref, now)
+        events.record(session, "screen.unpaired", actor, now)
+
+
+def screens_of(session: Session, actor: Actor, clinic_id: str, now: datetime) -> list[ScreenView]:
+    """Return the clinic's paired screens, newest first. Raises NotAllowed."""
+    rights.pair_screen(actor, clinic_id, now)
+    names = clinics.clinic_names(session)
+    rows = session.scalars(
+        select(Screen)
+        .where(Screen.clinic_id == clinic_id, Screen.ended_at.is_(None))
+        .order_by(Screen.paired_at.desc(), Screen.ref)
+    )
+    return [ScreenView(row.ref, names[row.clinic_id], row.paired_at) for row in rows]
+
+
+def board(session: Session, actor: Actor, now: datetime) -> Board:
+    """Return what the actor's screen shows now. Raises NotFound, NotAllowed."""
+    if len(actor.clinics) != 1:
+        raise NotFound()
+    (clinic_id,) = actor.clinics
+    clinic = session.get(Clinic, clinic_id)
+    if clinic is None:
+        raise NotFound()
+    rights.show_board(actor, clinic_id, now)
+    tickets = lines.tickets_in(session, clinic_id, now)
+    in_room = sorted((t for t in tickets if t.state in lines.IN_ROOM), key=_newest_call_first)
+    waiting = [t for t in tickets if t.state == "waiting"]
+    return Board(
+        clinic=Words(clinic.name_zh, clinic.name_en),
+        calling=tuple(
+            ScreenRow(
+                t.ticket,
+                t.room,
+                is_fresh=t.state == "called" and t.called_at is not None and now - t.called_at < FRESH_FOR,
+                is_serving=t.state == "serving",
+            )
+            for t in in_room
+        ),
+        ready=tuple(ScreenRow(t.ticket, t.room) for t in waiting if (t.before or 0) < MAKING_READY),
+        waiting=tuple(ScreenRow(t.ticket, None) for t in waiting if (t.before or 0) >= MAKING_READY),
+        code=checkin_rules.venue_code(clinic.venue_secret, clinic_id, now),
+        short_code=checkin_rules.short_code(clinic.venue_secret, clinic_id, now),
+        seconds_left=checkin_rules.seconds_left(now),
+    )
+
+
+def _newest_call_first(ticket: TicketView) -> tuple[bool, float]:
+    called = ticket.called_at.timestamp() if ticket.called_at else 0.0
+    return ticket.state == "serving", -called
+
+
+def _hash(session: Session, code: str) -> bytes:
+    return vault_of(session).digest("pairing", code)
