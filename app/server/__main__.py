@@ -35,6 +35,7 @@ def main() -> int:
         address = place.free_address()
         environment = environment_for(folder, address)
         settings = read_settings(environment, place.ROOT)
+        environment.setdefault("WECHAT_MOCK_APPS", f"{settings.wechat_app_id}:{settings.wechat_app_secret}")
     except (place.CannotServe, SettingsRefused) as refusal:
         print(refusal, file=sys.stderr)
         return 1

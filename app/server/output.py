@@ -59,8 +59,8 @@ def shown_on_terminal(line: str, *, is_error: bool) -> str | None:
     """The line as an operator should see it, or None for what only the file needs.
 
     A structured line is shown from `warning` upward, or when it says why something was not done; a plain one if it came on standard
-    error, but of a traceback only the line that says what happened. The mock's reminder of what it is belongs to the
-    file: the launcher starts it in demos only.
+    error, but of a traceback only the line that says what happened. Reminders that a stand-in is `in_use` belong to the
+    file: production refuses to start with one.
     """
     if line.startswith("{"):
         try:
@@ -70,7 +70,7 @@ def shown_on_terminal(line: str, *, is_error: bool) -> str | None:
         if "why" in fields:
             why = str(fields["why"]).rstrip(".")
             return f"{fields.get('event', '')}: {why}. {fields.get('way_out', '')}".rstrip()
-        if fields.get("level") not in SHOWN_LEVELS:
+        if fields.get("level") not in SHOWN_LEVELS or str(fields.get("event")).endswith("in_use"):
             return None
         rest = " ".join(f"{key}={value}" for key, value in fields.items() if key not in UNSHOWN_FIELDS)
         return f"{fields['level']} {fields.get('event', '')} {rest}".rstrip()

@@ -36,6 +36,7 @@ def new_output(tmp_path: Path) -> Iterator[NewOutput]:
             True,
             "sequencer.refused: The head is gone. Restore it.",
         ),
+        ('{"event":"sms.demo_in_use","level":"warning"}', False, None),
         ("{not json", True, "{not json"),
         ("{not json", False, None),
         ("The database stayed busy.", True, "The database stayed busy."),
