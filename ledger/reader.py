@@ -5,6 +5,8 @@ sees an entry before its checkpoint. Tiles and bundles are those of https://c2sp
 https://c2sp.org/tlog-proof.
 """
 
+from collections.abc import Sequence
+
 from ledger.errors import NotInLog
 from ledger.merkle import consistency_proof, inclusion_proof
 from ledger.receipt import Receipt, format_receipt
@@ -59,6 +61,13 @@ class LogReader:
             if not 0 <= old_size <= new_size:
                 raise NotInLog(f"a tree of {new_size} entries does not continue one of {old_size}")
             return consistency_proof(old_size, new_size, tile_reader(view.read_tile, new_size))
+
+    def published_indices(self, entries: Sequence[bytes]) -> list[int | None]:
+        """Return for each entry where it stands under the newest checkpoint; None while it waits."""
+        with self._store.view() as view:
+            size = view.newest_size() or 0
+            found = [view.index_of(entry) for entry in entries]
+        return [index if index is not None and index < size else None for index in found]
 
     def receipt_for(self, entry: bytes, extra: bytes) -> str:
         """Return the receipt of `entry` under the newest checkpoint; `extra` is what opens it (`format_extra`)."""

@@ -42,5 +42,7 @@ def open_person(session: Session, actor: Actor, patient_ref: str, now: datetime)
     if patient is None:
         raise NotFound()
     detail = {"fields": "name document birth_on sex"}
-    disclosure.opened(session, actor, "identity.opened", patient_ref, [patient], now, detail=detail, purpose="document_check")
+    disclosure.opened(
+        session, actor, "identity.opened", patient_ref, [patient], now, detail=detail, purpose="document_check"
+    )
     return AtDesk(identity.read_identity(session, patient), tuple(people.guardian_requests(session, patient_ref)))

@@ -38,7 +38,7 @@ def window_of(clinic: Clinic) -> WindowRule:
 
 def windows_of(session: Session, clinic_ids: Iterable[str]) -> list[WindowView]:
     views = []
-    nine = datetime(2000, 1, 1, 9, 0)  # noqa: DTZ001 (a wall clock for an example, no instant)
+    nine = datetime(2000, 1, 1, 9, 0)
     for clinic in session.scalars(select(Clinic).where(Clinic.id.in_(set(clinic_ids))).order_by(Clinic.id)):
         rule = window_of(clinic)
         opens, closes = nine - timedelta(minutes=rule.early_minutes), nine + timedelta(minutes=rule.late_minutes)

@@ -20,7 +20,12 @@ LIFETIME = {
     "staff": timedelta(hours=12),
     "screen": timedelta(days=90),
 }
-IDLE = {"patient": timedelta(days=7), "api": timedelta(days=7), "staff": timedelta(hours=1), "screen": timedelta(days=90)}
+IDLE = {
+    "patient": timedelta(days=7),
+    "api": timedelta(days=7),
+    "staff": timedelta(hours=1),
+    "screen": timedelta(days=90),
+}
 TOUCH_EVERY = timedelta(minutes=5)
 ROLE_ORDER: tuple[Role, ...] = ("admin", "auditor", "doctor", "desk")
 

@@ -1,0 +1,152 @@
+"""What a doctor writes: the payload of each kind of clinical record, as plain values that seal and project the same.
+
+Numbers that were measured are decimal text, never floats: 6.10 was measured to two places.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from typing import Any
+
+from app.domain import lab
+from app.domain.errors import BadInput
+from app.domain.icd import COMMON, parse_code
+
+LONGEST_TEXT = 4000
+LONGEST_LINE = 200
+MOST_LINES = 20
+MOST_DAYS = 365
+
+
+class Kind(StrEnum):
+    """The kinds of record. A report gathers observations."""
+
+    DIAGNOSIS = "diagnosis"
+    ADVICE = "advice"
+    PRESCRIPTION = "prescription"
+    REPORT = "report"
+    OBSERVATION = "observation"
+
+
+@dataclass(frozen=True)
+class PrescriptionLine:
+    """One line of a prescription: what, how much, how often, for how many days."""
+
+    name: str
+    dose: str
+    frequency: str
+    days: int
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One measured value. `number` is None where the result is words; `flag` is what the laboratory or the range says."""
+
+    code: str
+    name_zh: str
+    name_en: str
+    value: str
+    unit: str
+    low: Decimal | None
+    high: Decimal | None
+    flag: str | None
+    at: datetime | None = None
+
+    @property
+    def number(self) -> Decimal | None:
+        try:
+            return Decimal(self.value)
+        except InvalidOperation:
+            return None
+
+
+# The analytes that the doctor's form offers: code (LOINC, from the HL7 examples), names, unit, range.
+ANALYTES: dict[str, tuple[str, str, str, str]] = {
+    "15074-8": ("空腹血糖", "Fasting glucose", "mmol/L", "3.9-6.1"),
+    "4548-4": ("糖化血红蛋白", "Haemoglobin A1c", "%", "4.0-6.0"),
+    "718-7": ("血红蛋白", "Haemoglobin", "g/L", "115-150"),
+    "6690-2": ("白细胞计数", "White blood cells", "10*9/L", "3.5-9.5"),
+    "8480-6": ("收缩压", "Systolic pressure", "mmHg", "90-139"),
+    "2093-3": ("总胆固醇", "Total cholesterol", "mmol/L", "<5.2"),
+}
+
+
+def diagnosis(code: str, note: str = "") -> dict[str, Any]:
+    """Return a diagnosis's payload. Raises DiagnosisCodeWrong, or BadInput where the code needs a name and has none."""
+    parsed = parse_code(code)
+    common = COMMON.get(parsed)
+    note = text(note, "note", is_required=False)
+    if common is None and not note:
+        raise BadInput("note")
+    return {
+        "code": parsed,
+        "name_zh": common.chinese if common else note,
+        "name_en": common.english if common else note,
+        "note": note,
+    }
+
+
+def text(value: str, field: str, *, is_required: bool = True, longest: int = LONGEST_TEXT) -> str:
+    """Return typed text without blanks around it. Raises BadInput when it is missing or too long."""
+    cleaned = value.replace("\r\n", "\n").strip()
+    if (is_required and not cleaned) or len(cleaned) > longest:
+        raise BadInput(field, limit=longest)
+    return cleaned
+
+
+def prescription(lines: list[PrescriptionLine]) -> dict[str, Any]:
+    """Return a prescription's payload. Raises BadInput without a line or with too many."""
+    if not 1 <= len(lines) <= MOST_LINES:
+        raise BadInput("line", limit=MOST_LINES)
+    return {"lines": [{"name": x.name, "dose": x.dose, "frequency": x.frequency, "days": x.days} for x in lines]}
+
+
+def prescription_line(name: str, dose: str, frequency: str, days: str) -> PrescriptionLine:
+    """Return one typed line. Raises BadInput with the field that is missing."""
+    if not (days.isascii() and days.isdigit() and 1 <= int(days) <= MOST_DAYS):
+        raise BadInput("days", limit=MOST_DAYS)
+    return PrescriptionLine(
+        text(name, "name", longest=LONGEST_LINE),
+        text(dose, "dose", longest=LONGEST_LINE),
+        text(frequency, "frequency", longest=LONGEST_LINE),
+        int(days),
+    )
+
+
+def observation(code: str, value: str) -> dict[str, Any]:
+    """Return a measured value's payload, with the range and flag of the analyte. Raises LabValueUnreadable, BadInput."""
+    if code not in ANALYTES:
+        raise BadInput("analyte")
+    name_zh, name_en, unit, usual = ANALYTES[code]
+    measured = lab.LabValue(lab.parse_value(value), unit, lab.parse_range(usual))
+    low, high = measured.range.low, measured.range.high
+    return {
+        "code": code,
+        "name_zh": name_zh,
+        "name_en": name_en,
+        "value": str(measured.value),
+        "unit": unit,
+        "low": None if low is None else str(low),
+        "high": None if high is None else str(high),
+        "flag": measured.flag.value,
+    }
+
+
+def read_measurement(payload: Mapping[str, Any], at: datetime | None) -> Measurement:
+    """Return an observation's payload as a value."""
+    low, high = payload.get("low"), payload.get("high")
+    return Measurement(
+        code=str(payload.get("code", "")),
+        name_zh=str(payload.get("name_zh", "")),
+        name_en=str(payload.get("name_en", "")),
+        value=str(payload.get("value", "")),
+        unit=str(payload.get("unit", "")),
+        low=None if low is None else Decimal(low),
+        high=None if high is None else Decimal(high),
+        flag=payload.get("flag"),
+        at=at,
+    )

@@ -1,0 +1,134 @@
+"""Receipts: whose they are, how they are listed, and the file that a person takes away.
+
+A receipt belongs to its subject; staff see state and id, never the salts. A guardian holds those of a child as far as the
+link reaches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import and_, or_, select
+from sqlalchemy.orm import Session
+
+from app.domain.actor import Actor
+from app.domain.errors import NotAllowed, NotFound
+from app.models import Event, Staff
+from app.services import events, people, rights
+from ledger.receipt import ForMe, ToShow, format_extra
+
+PAGE = 20
+Side = Literal["act", "look"]
+
+
+@dataclass(frozen=True)
+class ReceiptLine:
+    """One event as its holder's list shows it. `entry` is for asking the log whether it is sealed."""
+
+    id: str
+    at: datetime
+    type: str
+    side: str
+    subject: str
+    is_mine: bool  # done by the holder's own account
+    actor_kind: str
+    role: str
+    who_zh: str
+    who_en: str
+    detail: dict[str, Any]
+    purpose: str
+    reason: str
+    entry: bytes
+
+
+def _reach(session: Session, actor: Actor, now: datetime) -> list[Any]:
+    """Return the conditions under which events are the actor's: the account's own, and those of its people, cut by links."""
+    conditions: list[Any] = [Event.subject_ref == actor.ref]
+    for link in people.links_of(session, str(actor.ref)):
+        try:
+            grant = rights.see_own(session, actor, link.patient_ref, now)
+        except (NotFound, NotAllowed):
+            continue
+        mine = Event.subject_ref == link.patient_ref
+        conditions.append(mine if grant.since_at is None else and_(mine, Event.at >= grant.since_at))
+    return conditions
+
+
+def page_of(
+    session: Session, actor: Actor, side: Side, now: datetime, *, before: str | None = None, limit: int = PAGE
+) -> tuple[list[ReceiptLine], str | None]:
+    """Return (lines newest first, the id to go on before, or None). `before` is the id of an event seen already.
+
+    Under "look" stand openings and refusals by others than the account itself; under "act" everything else.
+    """
+    query = select(Event).where(or_(*_reach(session, actor, now)))
+    is_look = and_(Event.side == "look", or_(Event.actor_ref.is_(None), Event.actor_ref != actor.ref))
+    query = query.where(is_look if side == "look" else ~is_look)
+    if before is not None:
+        query = query.where(Event.id < before)
+    rows = session.scalars(query.order_by(Event.id.desc()).limit(limit + 1)).all()
+    lines = [_line(session, actor, row) for row in rows[:limit]]
+    return lines, (rows[limit - 1].id if len(rows) > limit else None)
+
+
+def newest_for(session: Session, actor: Actor, now: datetime) -> str | None:
+    """Return the id of the newest event of the actor, for a page to see whether anything is new."""
+    return session.scalars(
+        select(Event.id).where(or_(*_reach(session, actor, now))).order_by(Event.id.desc()).limit(1)
+    ).first()
+
+
+def _line(session: Session, actor: Actor, row: Event) -> ReceiptLine:
+    _opened, own = events.read_event(session, row)
+    who = session.get(Staff, row.actor_ref) if row.actor_kind == "staff" and row.actor_ref else None
+    return ReceiptLine(
+        id=row.id,
+        at=row.at,
+        type=row.type,
+        side=row.side,
+        subject=str(row.subject_ref),
+        is_mine=row.actor_ref == actor.ref,
+        actor_kind=row.actor_kind,
+        role=str(own["actor"]["role"] or ""),
+        who_zh=who.name_zh if who else "",
+        who_en=who.name_en if who else "",
+        detail=own["detail"],
+        purpose=str(own.get("purpose", "")),
+        reason=str(own.get("reason", "")),
+        entry=row.entry,
+    )
+
+
+def one(session: Session, actor: Actor, event_id: str, now: datetime) -> ReceiptLine:
+    """Return one event of the actor. Raises NotFound, the same for absent and for somebody else's."""
+    return _line(session, actor, _own(session, actor, event_id, now))
+
+
+def _own(session: Session, actor: Actor, event_id: str, now: datetime) -> Event:
+    row = session.scalars(select(Event).where(Event.id == event_id, or_(*_reach(session, actor, now)))).first()
+    if row is None:
+        other = session.get(Event, event_id)
+        raise NotFound(about=other.subject_ref if other else None)
+    return row
+
+
+def extra_of(
+    session: Session, actor: Actor, event_id: str, now: datetime, *, form: Literal["me", "show"] = "me"
+) -> tuple[bytes, bytes]:
+    """Return (entry, extra) of a receipt that the actor holds, for the log's reader to complete. Raises NotFound."""
+    row = _own(session, actor, event_id, now)
+    open_salt, opened, own_salt, own = events.open_event(session, row)
+    for_me = ForMe(open_salt, opened, own_salt, own)
+    opening: ForMe | ToShow = for_me if form == "me" else for_me.to_show()
+    return row.entry, format_extra(opening)
+
+
+def entries_of(session: Session, event_ids: Iterable[str]) -> Sequence[tuple[str, bytes]]:
+    """Return (id, entry) of events, for whoever asks for their state only."""
+    return [
+        (row.id, row.entry)
+        for row in session.scalars(select(Event).where(Event.id.in_(list(event_ids))).order_by(Event.id))
+    ]
