@@ -140,18 +140,15 @@ def put_back(entry: QueueEntry, entries: Iterable[QueueEntry], places: int = PLA
 
     `entries` is the queue as it stands. Raises TicketMoved when the entry was not missed.
     """
-    others = [
-        other for other in order(entries) if other.priority is entry.priority and other.ticket_id != entry.ticket_id
-    ]
-    return replace(move(entry, State.WAITING), place=_place_behind(others, places))
+    if places < 1:
+        raise ValueError("putting back goes at least one place back")
+    others = [other.place for other in order(entries) if other.priority is entry.priority]
+    waiting = move(entry, State.WAITING)
+    return replace(waiting, place=_place_behind(others, places)) if others else waiting
 
 
-def _place_behind(others: list[QueueEntry], places: int) -> Fraction:
+def _place_behind(others: list[Fraction], places: int) -> Fraction:
     """Return a place behind the first `places` of `others`, in front of the rest and of everybody still to come."""
-    if not others or places == 0:
-        ahead_of = others[0].place if others else Fraction(1)
-        return ahead_of / 2
-    behind = others[min(places, len(others)) - 1].place
-    further = [other.place for other in others[places:] if other.place > behind]
-    limit = further[0] if further else Fraction(floor(behind) + 1)
+    behind = others[min(places, len(others)) - 1]
+    limit = others[places] if places < len(others) else Fraction(floor(behind) + 1)
     return (behind + limit) / 2

@@ -82,6 +82,11 @@ def test_a_passed_one_still_goes_before_those_who_come_later():
     assert ids([back, *others, entry(3)]) == ["t2", "t1", "t3"]
 
 
+def test_no_place_back_is_our_mistake():
+    with pytest.raises(ValueError, match="at least one"):
+        queueing.put_back(entry(1, state=State.MISSED), [], places=0)
+
+
 def test_two_passed_ones_each_go_three_places_back():
     others = [entry(n) for n in range(3, 8)]
     first = queueing.put_back(entry(1, state=State.MISSED), others)
