@@ -98,7 +98,10 @@ class Sequencer:
 
         Raises RefusedToStart where signing could break a promise, StoreError or OSError where storage fails.
         """
-        head = self._head_file.read()
+        try:
+            head = self._head_file.read()
+        except StoreError as e:
+            raise RefusedToStart(str(e), COMPARE) from e
         tree = self._store.load_tree()
         if tree is None:
             tree = self._begin(head)

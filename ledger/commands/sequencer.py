@@ -2,7 +2,8 @@
 
 Runs in the foreground until SIGTERM or SIGINT, and ends with 0 then; with 1 when a round failed (a supervisor may start
 it again: the start finds out what became of that round), with 2 for settings that make no sense, with 3 when it refused
-to start, which a person has to look at. One line of JSON on the standard error for each notable event; never anything about a person.
+to start, which a person has to look at. One line of JSON on the standard error for each notable event; never anything
+about a person.
 """
 
 import json
@@ -14,7 +15,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from ledger.bell import BellServer
 from ledger.errors import LedgerError, MalformedKey, RefusedToStart
@@ -49,7 +50,7 @@ def run(args: Namespace) -> int:
     try:
         key = SigningKey.parse(Path(values["key"]).read_text(encoding="utf-8").strip())
         engine = open_engine(values["database"])
-    except (MalformedKey, OSError, ValueError) as e:  # never the text of the key: MalformedKey does not repeat it
+    except (MalformedKey, OSError, ValueError, ArgumentError, ImportError) as e:  # none repeats the text of the key
         print(f"These settings cannot be used: {e}.", file=sys.stderr)
         return 2
 

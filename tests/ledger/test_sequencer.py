@@ -239,11 +239,10 @@ def test_a_lost_head_is_refused_unless_the_tree_is_empty(log):
     assert refusal(log) == "the head is missing, but the tree has 5 entries"
 
 
-def test_a_damaged_head_stops_the_start(log):
+def test_a_damaged_head_is_refused(log):
     log.grow(5)
     log.head.path.write_text("not a head\n")
-    with pytest.raises(StoreError, match="does not hold a head"):
-        log.start()
+    assert "does not hold a head" in refusal(log)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from itertools import pairwise
 
+from sqlalchemy import select
+
 from ledger.checkpoint import parse_checkpoint
 from ledger.entry import canonical_json
 from ledger.head import FileHead
@@ -10,9 +12,9 @@ from ledger.note import SigningKey, parse_note
 from ledger.reader import LogReader
 from ledger.receipt import ForMe, format_extra, verify_receipt
 from ledger.sequencer import Sequencer
-from ledger.stores.engine import open_engine, recording, sqlite
+from ledger.stores.engine import open_engine, reading, recording, sqlite
 from ledger.stores.memory import MemoryStore
-from ledger.stores.sql import SQLStore, add_pending, metadata
+from ledger.stores.sql import SQLStore, add_pending, ledger_checkpoint, metadata
 
 ORIGIN = "log.hospital.example/2026"
 KEY = SigningKey(ORIGIN, bytes(range(32)))
@@ -120,6 +122,13 @@ class Log:
     def published(self):
         return parse_checkpoint(parse_note(self.store.newest_checkpoint().encode()).text)
 
+    def notes(self):
+        """Return every checkpoint that was ever published."""
+        if self.kind == "memory":
+            return [note for _, note in self.store._notes]
+        with reading(self.engine) as connection:
+            return list(connection.execute(select(ledger_checkpoint.c.note)).scalars())
+
     def sql(self, *statements):
         """Change the database behind everybody's back, as its owner or a broken disk could."""
         # The same library as the engine's: two copies in one process drop each other's locks.
@@ -141,8 +150,9 @@ class Log:
         leaves = [leaf_hash(entry) for entry in entries]
         assert root_hash(leaves) == tree.root
         # I3: one root for each size; I2: each checkpoint continues the one before it.
-        roots = {checkpoint.size: checkpoint.root for checkpoint in self.key.signed}
-        assert all(roots[checkpoint.size] == checkpoint.root for checkpoint in self.key.signed)
+        signed = self.key.signed + [parse_checkpoint(parse_note(note.encode()).text) for note in self.notes()]
+        roots = {checkpoint.size: checkpoint.root for checkpoint in signed}
+        assert all(roots[checkpoint.size] == checkpoint.root for checkpoint in signed)
         sizes, reader = sorted(roots), LogReader(self.store)
         for old, new in pairwise(sizes):
             verify_consistency(old, roots[old], new, roots[new], reader.consistency_proof(old, new))
