@@ -18,6 +18,9 @@ from tests.browser import LAUNCH_ARGUMENTS, chromium_path
 from tests.ledger.made import LOG, make_receipt, opening
 
 HOUSE = Path(__file__).resolve().parent.parent
+FILES = re.findall(
+    r'"((?:vendor|js)/[\w./-]+\.js)"', (HOUSE / "templates" / "components" / "receipt_check.html").read_text()
+)
 AXE = HOUSE / "node_modules" / "axe-core" / "axe.min.js"
 RECEIPT = make_receipt(opening())
 PAGE = """{% extends "base.html" %}
@@ -206,6 +209,18 @@ def test_without_script_the_page_says_how_to_check_by_command(browser: Browser, 
     expect(command).to_have_text(f"python -m ledger verify 回执.tlog-proof --key {LOG.verifier_key.format()}")
     expect(page.get_by_role("button", name="核验")).to_be_hidden()
     context.close()
+
+
+@pytest.mark.parametrize("lost", FILES[:-1])
+def test_a_script_that_did_not_arrive_is_said_and_nothing_is_called_verified(
+    browser: Browser, address: str, lost: str
+) -> None:
+    page = browser.new_page()
+    page.route(f"**/static/{lost}", lambda route: route.abort())
+    page.goto(f"{address}/receipt/zh")
+    expect(page.locator("[data-verdict]")).to_contain_text("核验程序没有全部载入")
+    assert states(page) == {}
+    page.close()
 
 
 def test_the_check_speaks_english(page: Page, address: str) -> None:

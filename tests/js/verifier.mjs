@@ -11,7 +11,7 @@ export function filesOfTheCheck() {
   return [...template.matchAll(/"((?:vendor|js)\/[\w./-]+\.js)"/g)].map((match) => match[1]);
 }
 
-for (const file of filesOfTheCheck().filter((name) => name !== "js/receipt-check.js")) {
+for (const file of filesOfTheCheck().filter((name) => !name.startsWith("js/receipt-"))) {
   vm.runInThisContext(readFileSync(new URL(`static/${file}`, root), "utf8"), { filename: file });
 }
 
