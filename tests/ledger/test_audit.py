@@ -1,5 +1,6 @@
 """The audit of a whole log: what is wrong is found, and named, wherever it is."""
 
+import io
 import json
 import shutil
 from pathlib import Path
@@ -427,3 +428,18 @@ def test_a_log_whose_key_has_another_name_is_audited_under_its_origin(tmp_path, 
     )
     assert run(tmp_path, "--key", VKEY)[0] == 1
     assert run(tmp_path, "--key", VKEY, "--origin", "another name")[0] == 0
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_sees_progress_that_leaves_nothing_behind(tmp_path, monkeypatch):
+    write_log(tmp_path, entries(600))
+    for words, is_shown in [([], True), (["--quiet"], False)]:
+        terminal = Terminal()
+        monkeypatch.setattr("sys.stderr", terminal)
+        assert command_line.main(["audit", str(tmp_path), "--key", VKEY, *words]) == 0
+        assert ("checked 0 of 600 entries (0%)" in terminal.getvalue()) is is_shown
+        assert terminal.getvalue().endswith("\r\x1b[K" if is_shown else "")

@@ -170,6 +170,13 @@ def test_a_command_line_that_makes_no_sense_ends_with_2(run, words):
     assert "usage" in err
 
 
+@pytest.mark.parametrize("name", command_line.COMMANDS)
+def test_every_command_of_the_table_is_there(run, name):
+    code, out, _ = run(name, "--help")
+    assert code == 0
+    assert f"usage: python -m ledger {name}" in out
+
+
 @pytest.mark.parametrize("words", [["--help"], ["verify", "--help"], ["audit", "-h"], ["keygen", "-h"]])
 def test_help_is_there(run, words):
     code, out, _ = run(*words)
