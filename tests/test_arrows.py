@@ -38,6 +38,7 @@ WEB_VENDORS = (
 ROOMS = {
     "ledger": Room(ours=("ledger",), vendors=("Crypto", "rfc8785")),
     "ledger.stores": Room(ours=("ledger",), vendors=("sqlalchemy", "pysqlite3")),
+    "ledger.commands.sequencer": Room(ours=("ledger",), vendors=("sqlalchemy",)),
     "app.domain": Room(ours=("app.domain",)),
     "app.models": Room(ours=("app.models", "app.domain"), vendors=("sqlalchemy",)),
     "app.ports": Room(ours=("app.ports", "app.domain"), vendors=()),
@@ -54,8 +55,12 @@ ROOMS = {
         ours=("app.web", "app.services", "app.models", "app.domain", "app.ports", "app.config", "ledger"),
         vendors=(*WEB_VENDORS, "redis", "sqlalchemy"),
     ),
-    "app.web.<door>": Room(ours=("app.web", "app.services", "app.domain", "ledger"), vendors=WEB_VENDORS),
-    "app.migrations": Room(vendors=("alembic", "sqlalchemy")),
+    # A door may say "Session" in a signature, and know how a port refuses; it knows no table and no adapter.
+    "app.web.<door>": Room(
+        ours=("app.web", "app.services", "app.domain", "app.ports", "ledger"),
+        vendors=(*WEB_VENDORS, "sqlalchemy.orm"),
+    ),
+    "app.migrations": Room(ours=("app.models", "ledger.stores"), vendors=("alembic", "sqlalchemy")),
     "app.wechat_mock": Room(ours=("app.wechat_mock",), vendors=("flask", "werkzeug")),
     "app.server": Room(ours=("app.server", "app.config", "ledger.stores.engine"), vendors=("gunicorn", "segno")),
     # The two that put everything together, once.
@@ -152,7 +157,7 @@ def forbidden(module: str, text: str, *, is_package: bool) -> list[str]:
         if top in ("app", "ledger", "wsgi", "tests", "bench"):
             if not is_under(name, room.ours):
                 wrong.append(name)
-        elif top not in sys.stdlib_module_names and top not in room.vendors and "*" not in room.vendors:
+        elif top not in sys.stdlib_module_names and not is_under(name, room.vendors) and "*" not in room.vendors:
             wrong.append(name)
     return wrong
 

@@ -89,10 +89,14 @@ def test_no_file_names_a_path_of_somebodys_machine() -> None:
 
 
 def test_no_file_is_longer_than_500_lines() -> None:
+    # Migrations are written by a program and never changed.
     wrong = {
         name: len(text.splitlines())
         for name, text in TEXTS.items()
-        if len(text.splitlines()) > 500 and name not in LONG_BY_NATURE and not name.endswith(LONG_SUFFIXES)
+        if len(text.splitlines()) > 500
+        and name not in LONG_BY_NATURE
+        and not name.endswith(LONG_SUFFIXES)
+        and "/versions/" not in name
     }
     assert wrong == {}
 
