@@ -72,6 +72,7 @@ def prepare(chore: str, options: set[str]) -> None:
         place.free_address()
     with alone():
         make_environment(say)
+        LOG.write_text("")
         install("requirements", say)
         if chore == "test":
             install("requirements-test", say)

@@ -95,6 +95,15 @@ class Site:
                 continue
         return found
 
+    def memory_kb(self) -> int:
+        """What all processes take together; a page that several share counts once (PSS)."""
+        total = 0
+        for pid in self.processes():
+            for line in (Path("/proc") / str(pid) / "smaps_rollup").read_text().splitlines():
+                if line.startswith("Pss:"):
+                    total += int(line.split()[1])
+        return total
+
     def one(self, module: str) -> int:
         """The process that runs `module`; of gunicorn the master, which is the oldest."""
         return min(pid for pid, command in self.processes().items() if f" {module} " in f"{command} ")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import browser
 from tests.server.launched import ROOT, free_port
 
 
@@ -116,6 +117,25 @@ def test_a_port_in_use_is_said_before_anything_is_installed(tmp_path: Path) -> N
         )
     assert (ran.returncode, ran.stderr.strip().split(" cannot")[0]) == (1, f"Port {port} on 127.0.0.1")
     assert not (clone / ".venv").exists()
+
+
+def test_a_browser_that_was_named_and_is_not_there_is_not_replaced_by_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHROMIUM", "/nowhere/chromium")
+    assert browser.find_chromium() is None
+    assert "chromium" in browser.missing_packages()
+    with pytest.raises(browser.NoBrowser, match="chromium"):
+        browser.chromium_path()
+
+
+def test_without_root_the_one_line_to_run_is_printed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(browser, "missing_packages", lambda: ["chromium", "redis-server"])
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert browser.main() == 1
+    said = capsys.readouterr().out
+    assert said.count("\n") == 1
+    assert "chromium" in said and "redis" in said
 
 
 @pytest.mark.parametrize(("strict", "status"), [("true", 1), ("", 0)])

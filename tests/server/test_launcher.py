@@ -33,6 +33,13 @@ def test_a_warm_start_and_its_end_take_less_than_five_seconds_of_computing(new_s
     assert spent_seconds() - before < 5
 
 
+def test_all_processes_together_take_less_than_350_megabytes(new_site: MakeSite) -> None:
+    site = new_site().start().ready()
+    for page in ("/", "/sign-in", "/verify", "/ledger/", "/staff/sign-in", "/healthz") * 6:
+        site.status(page)
+    assert site.memory_kb() < 350_000
+
+
 def test_sigterm_and_a_closed_terminal_end_it_as_well(new_site: MakeSite) -> None:
     site = new_site().start().ready()
     assert site.end(signal.SIGTERM) == 0
