@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -226,6 +227,25 @@ def test_a_round_that_fails_ends_the_process_in_one_line(log, run, bell):
     code, lines = process.result()
 
     assert (code, process.events(lines)) == (1, ["sequencer.started", "sequencer.failed"])
+
+
+def test_a_full_disk_ends_the_process_and_once_there_is_room_it_goes_on(log, run, bell):
+    process = run()
+    numbers = [seal(log, bell) for _ in range(3)]
+    log.hand_out(numbers)
+    room = (log.folder / "hospital.db-wal").stat().st_size
+    before = resource.prlimit(process.process.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(process.process.pid, resource.RLIMIT_FSIZE, (room, before[1]))
+    waiting = log.add(5)
+    bell.knock()
+    code, lines = process.result()
+    assert (code, process.events(lines)) == (1, ["sequencer.started", "sequencer.failed"])
+
+    process = run()
+    wait_until(lambda: log.store.newest_size() == 8)
+    log.hand_out(waiting)
+    assert process.end()[0] == 0
+    log.check()
 
 
 def test_a_database_without_tables_is_one_line_and_no_traceback(log, run):
