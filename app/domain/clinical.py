@@ -1,4 +1,10 @@
-"""What a doctor writes: the payload of each kind of clinical record, as plain values that seal and project the same.
+"""What a record says: the payload of each kind of clinical record, as plain values that seal and project the same.
+
+    diagnosis      {code, name_zh, name_en, note}
+    advice         {text}
+    prescription   {lines: [{name, dose, frequency, days}]}; of an imported one `days` is null and `dose` its whole text
+    report         {title_zh, title_en}; an imported one may have {conclusion} too
+    observation    {code, name_zh, name_en, value, unit, low, high, flag}; an imported one may have {range_text, parts: […]}
 
 Numbers that were measured are decimal text, never floats: 6.10 was measured to two places.
 """
@@ -32,19 +38,27 @@ class Kind(StrEnum):
     OBSERVATION = "observation"
 
 
+VOID = frozenset(
+    {"entered-in-error", "cancelled"}
+)  # statuses whose content no longer counts: shown as such, never drawn
+
+
 @dataclass(frozen=True)
 class PrescriptionLine:
-    """One line of a prescription: what, how much, how often, for how many days."""
+    """One line of a prescription: what, how much, how often, for how many days (None where an import does not say)."""
 
     name: str
     dose: str
     frequency: str
-    days: int
+    days: int | None
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """One measured value. `number` is None where the result is words; `flag` is what the laboratory or the range says."""
+    """One measured value. `number` is None where the result is words.
+
+    `flag` is what the laboratory or the range says: L, LL, N, H, HH; None where nobody judged it.
+    """
 
     code: str
     name_zh: str
@@ -55,13 +69,29 @@ class Measurement:
     high: Decimal | None
     flag: str | None
     at: datetime | None = None
+    range_text: str = ""  # the reference range in the source's words, where it has any
 
     @property
     def number(self) -> Decimal | None:
         try:
-            return Decimal(self.value)
+            number = Decimal(self.value)
         except InvalidOperation:
             return None
+        return number if number.is_finite() else None
+
+    @property
+    def is_judged(self) -> bool:
+        return self.flag is not None
+
+    @property
+    def out_of_range(self) -> str | None:
+        """Return L, LL, H or HH; None for a value that is in range or that nobody judged."""
+        return None if self.flag == lab.Flag.NORMAL else self.flag
+
+    @property
+    def reference(self) -> str:
+        """Return the reference range as it is printed."""
+        return self.range_text or lab.format_range(lab.ReferenceRange(self.low, self.high))
 
 
 # The analytes that the doctor's form offers: code (LOINC, from the HL7 examples), names, unit, range.
@@ -88,6 +118,11 @@ def diagnosis(code: str, note: str = "") -> dict[str, Any]:
         "name_en": common.english if common else note,
         "note": note,
     }
+
+
+def advice(value: str) -> dict[str, Any]:
+    """Return advice's payload. Raises BadInput when it is missing or too long."""
+    return {"text": text(value, "advice")}
 
 
 def text(value: str, field: str, *, is_required: bool = True, longest: int = LONGEST_TEXT) -> str:
@@ -136,8 +171,18 @@ def observation(code: str, value: str) -> dict[str, Any]:
     }
 
 
-def read_measurement(payload: Mapping[str, Any], at: datetime | None) -> Measurement:
-    """Return an observation's payload as a value."""
+def read_measurements(payload: Mapping[str, Any], at: datetime | None) -> tuple[Measurement, ...]:
+    """Return an observation's payload as values: its own, if it has one, then its parts (both pressures of one reading)."""
+    parts = tuple(_measurement(part, at) for part in payload.get("parts", ()))
+    return parts if parts and not payload.get("value") else (_measurement(payload, at), *parts)
+
+
+def read_lines(payload: Mapping[str, Any]) -> tuple[PrescriptionLine, ...]:
+    """Return a prescription's payload as values."""
+    return tuple(PrescriptionLine(x["name"], x["dose"], x["frequency"], x["days"]) for x in payload.get("lines", ()))
+
+
+def _measurement(payload: Mapping[str, Any], at: datetime | None) -> Measurement:
     low, high = payload.get("low"), payload.get("high")
     return Measurement(
         code=str(payload.get("code", "")),
@@ -149,4 +194,5 @@ def read_measurement(payload: Mapping[str, Any], at: datetime | None) -> Measure
         high=None if high is None else Decimal(high),
         flag=payload.get("flag"),
         at=at,
+        range_text=str(payload.get("range_text", "")),
     )

@@ -305,3 +305,12 @@ class RoomBusy(Conflict):
 
     code = "room_busy"
     is_recorded = False
+
+
+# Records
+
+
+class VisitClosed(Conflict):
+    """The visit is finished: what was signed stays as it is."""
+
+    code = "visit_closed"

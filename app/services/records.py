@@ -1,259 +1,216 @@
 """The record: written while treating, read by right, each reading a disclosure.
 
 This is one of the openers: what it returns is unsealed health content, and every way in asks `rights` first and records
-`record.opened` in the same transaction.
+`record.opened` in the same transaction. `chart` lays out what was opened.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.domain import clinical
+from app.domain.access import Grant
 from app.domain.actor import Actor
-from app.domain.clinical import Kind, Measurement
-from app.domain.errors import Conflict, NotFound
+from app.domain.calendar import hospital_day
+from app.domain.clinical import Kind
+from app.domain.errors import NotFound, VisitClosed
 from app.domain.ids import new_ref
 from app.models import Bound, ClinicalRecord, ClinicSession, Department, Staff, Visit
-from app.services import disclosure, events, rights
+from app.services import chart, disclosure, events, rights
+from app.services.chart import Chart, History, Opened, OthersLine, VisitLine
+from app.services.clinics import Words
 from app.services.sealing import open_payload, seal_next
 
 SIGNED = "signed"  # a prescription is signed here; it comes into force after a pharmacist's review
 PURPOSE_OWN = "own_access"
 PURPOSE_TREAT = "treatment"
+SERIES = 500  # measurements looked through for a picture, the newest
+HISTORY_VISITS = 10
+HISTORY_OTHERS = 50
 
 
-class VisitClosed(Conflict):
-    """The visit is finished: what was signed stays as it is."""
-
-    code = "visit_closed"
-
-
-@dataclass(frozen=True)
-class VisitLine:
-    """A visit in the list: when and in which state. Where and why are content, and opened with it."""
-
-    id: str
-    patient_ref: str
-    at: datetime | None
-    state: str
-    source: str
-
-
-@dataclass(frozen=True)
-class Record:
-    """One record opened: its kind, state and content (`app.domain.clinical` has the forms)."""
-
-    id: str
-    kind: str
-    status: str
-    effective_at: datetime | None
-    content: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Report:
-    """A report with its measurements; `title_zh` and `title_en` are empty for values that belong to none."""
-
-    title_zh: str
-    title_en: str
-    status: str
-    at: datetime | None
-    measurements: tuple[Measurement, ...]
-
-
-@dataclass(frozen=True)
-class Trend:
-    """One analyte over time, oldest first, in one unit."""
-
-    code: str
-    name_zh: str
-    name_en: str
-    unit: str
-    points: tuple[Measurement, ...]
-
-
-@dataclass(frozen=True)
-class OpenVisit:
-    """A visit opened."""
-
-    id: str
-    patient_ref: str
-    at: datetime | None
-    state: str
-    source: str
-    department_zh: str
-    department_en: str
-    doctor_zh: str
-    doctor_en: str
-    title: dict[str, Any]
-    diagnoses: tuple[Record, ...] = ()
-    advice: tuple[Record, ...] = ()
-    prescriptions: tuple[Record, ...] = ()
-    reports: tuple[Report, ...] = ()
-    trends: tuple[Trend, ...] = ()
-    event_id: str | None = field(default=None)
+# Lists: days and states only, which is no disclosure
 
 
 def list_visits(session: Session, actor: Actor, patient_ref: str, now: datetime) -> list[VisitLine]:
-    """Return the visits that the actor may open, newest first; dates and states only, which is no disclosure.
+    """Return the visits that the actor may open, newest first. Raises NotFound, NotAllowed."""
+    grant = rights.see_health(session, actor, patient_ref, now)
+    return [_line(session, visit) for visit in _visits(session, patient_ref, grant)]
+
+
+def list_others(session: Session, actor: Actor, patient_ref: str, now: datetime) -> list[OthersLine]:
+    """Return the days with records that belong to no visit, newest first, those of no known day last.
 
     Raises NotFound, NotAllowed.
     """
     grant = rights.see_health(session, actor, patient_ref, now)
-    query = select(Visit).where(Visit.patient_ref == patient_ref)
-    if grant.since_at is not None:
-        query = query.where(Visit.recorded_at >= grant.since_at)
-    rows = session.scalars(query.order_by(Visit.started_at.desc(), Visit.recorded_at.desc(), Visit.id))
-    return [VisitLine(v.id, v.patient_ref, v.started_at, v.state, v.source) for v in rows]
+    days: list[OthersLine] = []
+    for day_on, rows in groupby(_others(session, patient_ref, grant), _day_of):
+        same_day = list(rows)
+        days.append(OthersLine(same_day[0].id, patient_ref, day_on, len(same_day)))
+    return days
 
 
-def open_visit(session: Session, actor: Actor, visit_id: str, now: datetime) -> OpenVisit:
+# Openings: each a disclosure
+
+
+def open_visit(session: Session, actor: Actor, visit_id: str, now: datetime) -> Chart:
     """Return one visit's content and record that it was opened (A4). Raises NotFound, NotAllowed."""
     visit = session.get(Visit, visit_id)
     if visit is None:
         raise NotFound()
-    rights.see_health(session, actor, visit.patient_ref, now, recorded_at=visit.recorded_at)
-    rows = _records_of(session, [visit.id])
-    series = _series_beside(session, actor, visit, rows, now)
-    opened: list[Bound] = [visit, *rows, *(r for r in series if r not in rows)]
-    purpose = PURPOSE_OWN if actor.kind == "patient" else PURPOSE_TREAT
-    event = disclosure.opened(
-        session, actor, "record.opened", visit.patient_ref, opened, now, detail={"count": len(opened)}, purpose=purpose
-    )
-    return _assemble(session, visit, rows, series, event.id if event else None)
+    grant = rights.see_health(session, actor, visit.patient_ref, now, recorded_at=visit.recorded_at)
+    opened = _open(session, _records_of(session, [visit.id], grant))
+    series = _series_beside(session, visit.patient_ref, opened, grant)
+    event_id = _disclose(session, actor, visit.patient_ref, [visit], [*opened, *series], now)
+    return _lay_out(session, visit, opened, series, event_id)
+
+
+def open_others(session: Session, actor: Actor, record_id: str, now: datetime) -> Chart:
+    """Return the records of no visit that are of the same day as this one, as one disclosure.
+
+    Raises NotFound, also for a record that belongs to a visit; NotAllowed.
+    """
+    row = session.get(ClinicalRecord, record_id)
+    if row is None or row.visit_id is not None:
+        raise NotFound()
+    grant = rights.see_health(session, actor, row.patient_ref, now, recorded_at=row.recorded_at)
+    same_day = [r for r in _others(session, row.patient_ref, grant) if _day_of(r) == _day_of(row)]
+    opened = _open(session, same_day)
+    series = _series_beside(session, row.patient_ref, opened, grant)
+    event_id = _disclose(session, actor, row.patient_ref, [], [*opened, *series], now)
+    return _lay_out(session, None, opened, series, event_id)
 
 
 def open_history(
-    session: Session, actor: Actor, patient_ref: str, now: datetime, *, limit: int = 10
-) -> list[OpenVisit]:
-    """Return the newest visits of a person opened, as one disclosure: what a treating doctor reads before the talk."""
-    lines = list_visits(session, actor, patient_ref, now)[:limit]
-    visits = [v for v in (session.get(Visit, line.id) for line in lines) if v is not None]
-    rows = _records_of(session, [v.id for v in visits])
-    if not visits:
-        return []
+    session: Session, actor: Actor, patient_ref: str, now: datetime, *, beside: str | None = None
+) -> History:
+    """Return the newest visits of a person and the newest records of none, as one disclosure: what a treating doctor
+    reads before the talk. `beside` names a visit to leave out, the one being written. Raises NotFound, NotAllowed.
+    """
+    grant = rights.see_health(session, actor, patient_ref, now)
+    visits = [v for v in _visits(session, patient_ref, grant) if v.id != beside][:HISTORY_VISITS]
+    opened = _open(session, _records_of(session, [v.id for v in visits], grant))
+    others = _open(session, _others(session, patient_ref, grant)[:HISTORY_OTHERS])
+    series = _series_beside(session, patient_ref, [*opened, *others], grant)
+    event_id = _disclose(session, actor, patient_ref, visits, [*opened, *others, *series], now)
+    charts = [_lay_out(session, v, [o for o in opened if o.row.visit_id == v.id], (), event_id) for v in visits]
+    for _day_on, same_day in groupby(others, lambda one: _day_of(one.row)):
+        charts.append(_lay_out(session, None, list(same_day), (), event_id))
+    return History(tuple(charts), chart.trends([*opened, *others], series), event_id)
+
+
+def _disclose(
+    session: Session, actor: Actor, patient_ref: str, visits: Sequence[Visit], opened: Iterable[Opened], now: datetime
+) -> str | None:
+    rows: list[Bound] = [*visits, *{one.row.id: one.row for one in opened}.values()]
     purpose = PURPOSE_OWN if actor.kind == "patient" else PURPOSE_TREAT
-    opened: list[Bound] = [*visits, *rows]
-    event = disclosure.opened(
-        session, actor, "record.opened", patient_ref, opened, now, detail={"count": len(opened)}, purpose=purpose
+    return disclosure.opened(
+        session, actor, "record.opened", patient_ref, rows, now, detail={"count": len(rows)}, purpose=purpose
     )
-    by_visit: dict[str | None, list[ClinicalRecord]] = {}
-    for row in rows:
-        by_visit.setdefault(row.visit_id, []).append(row)
-    return [_assemble(session, v, by_visit.get(v.id, []), (), event.id if event else None) for v in visits]
 
 
-def _records_of(session: Session, visit_ids: Iterable[str]) -> Sequence[ClinicalRecord]:
+def _open(session: Session, rows: Iterable[ClinicalRecord]) -> list[Opened]:
+    return [Opened(row, open_payload(session, row)[0]) for row in rows]
+
+
+def _visits(session: Session, patient_ref: str, grant: Grant) -> Sequence[Visit]:
+    query = select(Visit).where(Visit.patient_ref == patient_ref)
+    if grant.since_at is not None:
+        query = query.where(Visit.recorded_at >= grant.since_at)
     return session.scalars(
-        select(ClinicalRecord)
-        .where(ClinicalRecord.visit_id.in_(list(visit_ids)))
-        .order_by(ClinicalRecord.effective_at, ClinicalRecord.recorded_at, ClinicalRecord.id)
+        query.order_by(Visit.started_at.desc().nulls_last(), Visit.recorded_at.desc(), Visit.id)
     ).all()
 
 
-def _series_beside(
-    session: Session, actor: Actor, visit: Visit, rows: Sequence[ClinicalRecord], now: datetime
-) -> Sequence[ClinicalRecord]:
-    """Return every measurement of the person that may be opened, where this visit has one to draw a trend of."""
-    if not any(r.kind == Kind.OBSERVATION for r in rows):
-        return ()
-    grant = rights.see_health(session, actor, visit.patient_ref, now)
+def _records_of(session: Session, visit_ids: Iterable[str], grant: Grant) -> Sequence[ClinicalRecord]:
+    query = select(ClinicalRecord).where(ClinicalRecord.visit_id.in_(list(visit_ids)))
+    return _cut_and_ordered(session, query, grant)
+
+
+def _others(session: Session, patient_ref: str, grant: Grant) -> Sequence[ClinicalRecord]:
+    """Return what belongs to no visit, newest first."""
+    query = select(ClinicalRecord).where(ClinicalRecord.patient_ref == patient_ref, ClinicalRecord.visit_id.is_(None))
+    if grant.since_at is not None:
+        query = query.where(ClinicalRecord.recorded_at >= grant.since_at)
+    return session.scalars(query.order_by(ClinicalRecord.effective_at.desc().nulls_last(), ClinicalRecord.id)).all()
+
+
+def _cut_and_ordered(session: Session, query: Any, grant: Grant) -> Sequence[ClinicalRecord]:
+    """Return what the grant includes, oldest first: a visit can hold what was recorded before the link reaches."""
+    if grant.since_at is not None:
+        query = query.where(ClinicalRecord.recorded_at >= grant.since_at)
+    ordered = query.order_by(ClinicalRecord.effective_at, ClinicalRecord.recorded_at, ClinicalRecord.id)
+    rows: Sequence[ClinicalRecord] = session.scalars(ordered).all()
+    return rows
+
+
+def _series_beside(session: Session, patient_ref: str, opened: Sequence[Opened], grant: Grant) -> list[Opened]:
+    """Return the person's measurements of what `opened` measures, oldest first: what its pictures draw."""
+    if not any(one.row.kind == Kind.OBSERVATION for one in opened):
+        return []
     query = select(ClinicalRecord).where(
-        ClinicalRecord.patient_ref == visit.patient_ref, ClinicalRecord.kind == Kind.OBSERVATION.value
+        ClinicalRecord.patient_ref == patient_ref, ClinicalRecord.kind == Kind.OBSERVATION.value
     )
     if grant.since_at is not None:
         query = query.where(ClinicalRecord.recorded_at >= grant.since_at)
-    return session.scalars(query.order_by(ClinicalRecord.effective_at, ClinicalRecord.id)).all()
+    newest = session.scalars(query.order_by(ClinicalRecord.effective_at.desc(), ClinicalRecord.id).limit(SERIES)).all()
+    return chart.drawn(opened, _open(session, reversed(newest)))
 
 
-def _assemble(
-    session: Session,
-    visit: Visit,
-    rows: Sequence[ClinicalRecord],
-    series: Sequence[ClinicalRecord],
-    event_id: str | None,
-) -> OpenVisit:
-    opened = [Record(r.id, r.kind, r.status, r.effective_at, open_payload(session, r)[0]) for r in rows]
-    by_kind: dict[str, list[Record]] = {}
-    for record in opened:
-        by_kind.setdefault(record.kind, []).append(record)
-    title = open_payload(session, visit)[0]
+def _day_of(row: ClinicalRecord) -> date | None:
+    return hospital_day(row.effective_at) if row.effective_at else None
+
+
+def _line(session: Session, visit: Visit) -> VisitLine:
+    department, doctor = _names(session, visit)
+    return VisitLine(visit.id, visit.patient_ref, visit.started_at, visit.state, visit.source, department, doctor)
+
+
+def _names(session: Session, visit: Visit | None) -> tuple[Words | None, Words | None]:
+    """Return department and doctor of a visit made here, as its appointment shows them too."""
     department = doctor = None
-    if visit.session_id and (sitting := session.get(ClinicSession, visit.session_id)):
-        department = session.get(Department, sitting.department_id)
-    if visit.clinician_ref:
-        doctor = session.get(Staff, visit.clinician_ref)
-    return OpenVisit(
-        id=visit.id,
-        patient_ref=visit.patient_ref,
-        at=visit.started_at,
-        state=visit.state,
-        source=visit.source,
-        department_zh=department.name_zh if department else str(title.get("place", "")),
-        department_en=department.name_en if department else str(title.get("place", "")),
-        doctor_zh=doctor.name_zh if doctor else "",
-        doctor_en=doctor.name_en if doctor else "",
-        title=title,
-        diagnoses=tuple(by_kind.get(Kind.DIAGNOSIS, ())),
-        advice=tuple(by_kind.get(Kind.ADVICE, ())),
-        prescriptions=tuple(by_kind.get(Kind.PRESCRIPTION, ())),
-        reports=_reports(rows, by_kind),
-        trends=_trends(session, rows, series),
-        event_id=event_id,
-    )
+    if visit and visit.session_id and (sitting := session.get(ClinicSession, visit.session_id)):
+        row = session.get_one(Department, sitting.department_id)
+        department = Words(row.name_zh, row.name_en)
+    if visit and visit.clinician_ref and (clinician := session.get(Staff, visit.clinician_ref)):
+        doctor = Words(clinician.name_zh, clinician.name_en)
+    return department, doctor
 
 
-def _reports(rows: Sequence[ClinicalRecord], by_kind: dict[str, list[Record]]) -> tuple[Report, ...]:
-    """Gather measurements under their reports; those of none come last, under no title."""
-    report_of = {r.id: r.report_id for r in rows}
-    measured: dict[str | None, list[Measurement]] = {}
-    for record in by_kind.get(Kind.OBSERVATION, ()):
-        value = clinical.read_measurement(record.content, record.effective_at)
-        measured.setdefault(report_of[record.id], []).append(value)
-    reports = [
-        Report(
-            str(r.content.get("title_zh", "")), str(r.content.get("title_en", "")), r.status, r.effective_at,
-            tuple(measured.pop(r.id, ())),
-        )
-        for r in by_kind.get(Kind.REPORT, ())
-    ]  # fmt: skip
-    reports += [Report("", "", "final", values[0].at, tuple(values)) for values in measured.values() if values]
-    return tuple(reports)
+def _lay_out(
+    session: Session,
+    visit: Visit | None,
+    opened: Sequence[Opened],
+    series: Sequence[Opened],
+    event_id: str | None,
+) -> Chart:
+    about = open_payload(session, visit)[0] if visit else {}
+    return chart.lay_out(visit, about, _names(session, visit), opened, series, event_id)
 
 
-def _trends(session: Session, rows: Sequence[ClinicalRecord], series: Sequence[ClinicalRecord]) -> tuple[Trend, ...]:
-    """Return a trend for each analyte of this visit that was measured at least twice, with the same unit."""
-    here = {r.id for r in rows}
-    values: dict[tuple[str, str], list[Measurement]] = {}
-    wanted: set[tuple[str, str]] = set()
-    for row in series:
-        value = clinical.read_measurement(open_payload(session, row)[0], row.effective_at)
-        if value.number is None or not value.code or value.at is None:
-            continue
-        values.setdefault((value.code, value.unit), []).append(value)
-        if row.id in here:
-            wanted.add((value.code, value.unit))
-    return tuple(
-        Trend(code, points[-1].name_zh, points[-1].name_en, unit, tuple(points))
-        for (code, unit), points in values.items()
-        if (code, unit) in wanted and len(points) >= 2
-    )
+# Writing
 
 
 def visit_for_writing(session: Session, actor: Actor, visit_id: str, now: datetime) -> Visit:
     """Return a visit that the actor may write in now. Raises NotFound, NotAllowed, VisitClosed."""
-    visit = session.get(Visit, visit_id)
-    if visit is None or visit.clinician_ref != actor.ref:
-        raise NotFound(about=visit.patient_ref if visit else None)
+    visit = own_visit(session, actor, visit_id)
     rights.write_health(session, actor, visit.patient_ref, now)
     if visit.state != "in_progress":
         raise VisitClosed()
+    return visit
+
+
+def own_visit(session: Session, actor: Actor, visit_id: str) -> Visit:
+    """Return a visit in which the actor is the clinician. Raises NotFound."""
+    visit = session.get(Visit, visit_id)
+    if visit is None or visit.clinician_ref != actor.ref:
+        raise NotFound(about=visit.patient_ref if visit else None)
     return visit
 
 
@@ -263,12 +220,9 @@ def sign(session: Session, actor: Actor, visit_id: str, kind: Kind, payload: dic
     Raises NotFound, NotAllowed, VisitClosed.
     """
     visit = visit_for_writing(session, actor, visit_id, now)
-    row = _new_record(visit, kind, now, author=str(actor.ref))
+    row = _new_record(visit, kind, SIGNED, now, actor)
     seal_next(session, row, payload)
-    session.flush()
-    events.record(
-        session, "record.signed", actor, now, subject=visit.patient_ref, objects=[row], detail={"part": _part(kind)}
-    )
+    _record_signing(session, actor, visit, [row], now)
     return row.id
 
 
@@ -285,43 +239,42 @@ def sign_results(
     if not values:
         raise ValueError("a report has values")
     visit = visit_for_writing(session, actor, visit_id, now)
-    report = _new_record(visit, Kind.REPORT, now, author=str(actor.ref))
-    report.status = "final"
+    report = _new_record(visit, Kind.REPORT, "final", now, actor)
     seal_next(session, report, {"title_zh": title_zh, "title_en": title_en})
     session.flush()
-    rows: list[Bound] = [report]
+    rows: list[ClinicalRecord] = [report]
     for value in values:
-        row = _new_record(visit, Kind.OBSERVATION, now, author=str(actor.ref))
-        row.status, row.report_id = "final", report.id
+        row = _new_record(visit, Kind.OBSERVATION, "final", now, actor)
+        row.report_id = report.id
         seal_next(session, row, value)
         rows.append(row)
-    session.flush()
-    events.record(
-        session,
-        "record.signed",
-        actor,
-        now,
-        subject=visit.patient_ref,
-        objects=rows,
-        detail={"part": _part(Kind.REPORT)},
-    )
+    _record_signing(session, actor, visit, rows, now)
     return report.id
 
 
-def _new_record(visit: Visit, kind: Kind, now: datetime, *, author: str) -> ClinicalRecord:
+def _new_record(visit: Visit, kind: Kind, status: str, now: datetime, actor: Actor) -> ClinicalRecord:
     return ClinicalRecord(
         id=new_ref(),
         patient_ref=visit.patient_ref,
         visit_id=visit.id,
         kind=kind.value,
-        status=SIGNED,
+        status=status,
         effective_at=now,
         recorded_at=now,
-        author_ref=author,
+        author_ref=actor.ref,
         source="here",
     )
 
 
-def _part(kind: Kind) -> str:
-    """Return how a receipt names what was signed: its class, for the kind itself may tell too much on paper."""
-    return "results" if kind in (Kind.REPORT, Kind.OBSERVATION) else "visit_note"
+def _record_signing(
+    session: Session, actor: Actor, visit: Visit, rows: Sequence[ClinicalRecord], now: datetime
+) -> None:
+    """Record that `rows` were signed. Who signs has seen them: the page that shows them next opens nothing new."""
+    session.flush()
+    # What a receipt names is the class only: the kind itself may tell too much on paper.
+    part = "results" if rows[0].kind == Kind.REPORT else "visit_note"
+    patient_ref = visit.patient_ref
+    event = events.record(
+        session, "record.signed", actor, now, subject=patient_ref, objects=rows, detail={"part": part}
+    )
+    disclosure.mark_seen(session, actor, "record.opened", patient_ref, rows, event.id, now)
