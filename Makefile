@@ -27,7 +27,7 @@ fmt: ## format the code and put right what the linter can
 
 test: ## the whole suite, with a real browser; T=path runs a part of it
 	@$(PREPARE) test
-	@$(VENV) -m pytest -p tests.plugins.noskip $(T)
+	@$(VENV) -m pytest -p tests.plugins.noskip $(if $(T),$(T),-n 2 --dist loadfile)
 
 bench: ## measure acts with their receipts beside a bare commit
 	@$(PREPARE) test --no-browser
