@@ -74,6 +74,7 @@ def read_secret(path: Path) -> bytes:
 def build_house(settings: Settings, clock: Callable[[], datetime]):  # type: ignore[no-untyped-def]
     """Open what one process needs: two engines, the vault, the bell, the reader and the ways out."""
     from app.adapters.keyring import Keyring, MasterKey
+    from app.adapters.neighbour import Neighbour
     from app.adapters.passwords import Passwords
     from app.adapters.sms import DemoSMS
     from app.adapters.vault import Vault
@@ -104,6 +105,7 @@ def build_house(settings: Settings, clock: Callable[[], datetime]):  # type: ign
         # No vendor of messages is built in: without one the phone door is closed, and WeChat is the only one.
         sms=DemoSMS(settings.sms_database, app_env=settings.app_env) if settings.is_demo else None,
         passwords=Passwords(),
+        neighbour=Neighbour(settings.wechat_mock_internal) if settings.wechat_mock_internal else None,
         clock=clock,
         recording=recording,
         reading=reading,

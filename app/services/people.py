@@ -197,6 +197,13 @@ def set_contact(session: Session, patient: Patient, contact: dict[str, Any]) -> 
     patient.contact = vault_of(session).seal(patient.ref, "contact", place, contact)
 
 
+def put_phone_on_file(session: Session, patient_ref: str, phone: str) -> None:
+    """Put a phone (E.164) on file for a person who has none: what the desk was told, or an old record says."""
+    patient = session.get(Patient, patient_ref)
+    if patient is not None and not contact_of(session, patient):
+        set_contact(session, patient, {"phone": phone})
+
+
 def contact_of(session: Session, patient: Patient) -> dict[str, Any]:
     """Return the contact data on file: to send to, never to show."""
     if patient.contact is None:

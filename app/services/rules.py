@@ -10,12 +10,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.domain.actor import Actor
-from app.domain.checkin import WindowRule, format_window, parse_window
 from app.domain.errors import NotFound
 from app.models import Clinic
 from app.services import events
-
-WINDOW = "window"  # the key of the window in Clinic.rules
+from app.services.clinics import format_rules, rules_of
 
 
 @dataclass(frozen=True)
@@ -31,16 +29,11 @@ class WindowView:
     example_closes: str
 
 
-def window_of(clinic: Clinic) -> WindowRule:
-    """Return the rule in force at a clinic; the default where none was set."""
-    return parse_window(clinic.rules[WINDOW]) if WINDOW in clinic.rules else WindowRule()
-
-
 def windows_of(session: Session, clinic_ids: Iterable[str]) -> list[WindowView]:
     views = []
     nine = datetime(2000, 1, 1, 9, 0)
     for clinic in session.scalars(select(Clinic).where(Clinic.id.in_(set(clinic_ids))).order_by(Clinic.id)):
-        rule = window_of(clinic)
+        rule = rules_of(clinic).check_in
         opens, closes = nine - timedelta(minutes=rule.early_minutes), nine + timedelta(minutes=rule.late_minutes)
         views.append(
             WindowView(
@@ -58,6 +51,7 @@ def change_window(
     clinic = session.get(Clinic, clinic_id)
     if clinic is None or clinic_id not in actor.clinics:
         raise NotFound()
-    rule = replace(window_of(clinic), early_minutes=early_minutes, late_minutes=late_minutes)
-    clinic.rules = {**clinic.rules, WINDOW: format_window(rule)}
+    rules = rules_of(clinic)
+    window = replace(rules.check_in, early_minutes=early_minutes, late_minutes=late_minutes)
+    clinic.rules = format_rules(replace(rules, check_in=window))
     events.record(session, "rules.changed", actor, now, detail={"rule": "check_in_window"})

@@ -5,9 +5,11 @@ from __future__ import annotations
 from flask import Flask
 
 from app.config import Settings
-from app.web import admin, claims, health, patient, staff
+from app.web import admin, claims, demo, desk, doctor, health, patient, screen, staff
 
 
 def init_doors(app: Flask, settings: Settings) -> None:
-    for door in (health, patient, staff, claims, admin):
+    for door in (health, patient, staff, claims, admin, desk, doctor, screen):
         app.register_blueprint(door.bp)
+    if settings.is_demo:
+        app.register_blueprint(demo.bp)

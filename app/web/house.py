@@ -30,6 +30,7 @@ class House:
     wechat: WeChat
     sms: SMSSender | None
     passwords: Any
+    neighbour: Any
     clock: Callable[[], datetime]
     recording: Callable[[Engine], Any]
     reading: Callable[[Engine], Any]

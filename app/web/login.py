@@ -73,9 +73,10 @@ def init_login(app: Flask) -> None:
         return User(found)
 
 
-def set_session_cookie(response: Response, kind: str, token: str) -> Response:
-    """Put a new session's token into the browser."""
-    name, path = COOKIES[kind]
+def set_session_cookie(response: Response, kind: str, token: str, path: str | None = None) -> Response:
+    """Put a new session's token into the browser, for its door or for the narrower `path`."""
+    name, door = COOKIES[kind]
+    path = path or door
     response.set_cookie(
         name,
         token,

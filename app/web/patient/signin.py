@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import hmac
-import secrets
-from datetime import timedelta
 from typing import Any
 
 from flask import Response, make_response, redirect, render_template, request, url_for
-from flask import session as browser
 from flask_babel import gettext as _
 from flask_login import current_user
 
@@ -17,6 +13,7 @@ from app.domain.errors import BadInput, Refused, TooMany
 from app.domain.phones import parse_phone
 from app.ports import SMSUnavailable, WeChatRefused, WeChatUnavailable
 from app.services import accounts, codes
+from app.web import oauth
 from app.web.house import house
 from app.web.i18n import page_of_ours
 from app.web.limits import ADDRESS_SIGN_IN, BROWSER_CODE, BROWSER_SIGN_IN, by_address, limiter
@@ -24,8 +21,6 @@ from app.web.login import clear_session_cookie, patient_required, public, set_se
 from app.web.messages import words_for
 from app.web.patient import bp
 from app.web.transaction import act
-
-STATE_LIFE = timedelta(minutes=10)
 
 
 class WeChatSaidNo(Refused):
@@ -76,10 +71,7 @@ def _doors(errors: dict[str, str], phone: str = "", status: int = 200) -> Respon
 @limiter.limit(ADDRESS_SIGN_IN, key_func=by_address)
 def wechat() -> Any:
     """Send the browser to WeChat, with a state that only this browser can bring back."""
-    state = secrets.token_urlsafe(16)
-    browser["oauth"] = {"state": state, "next": next_page(), "at": house().clock().timestamp()}
-    back = (house().settings.public_url or request.host_url.rstrip("/")) + url_for("patient.wechat_callback")
-    return redirect(house().wechat.authorize_url(back, state), code=303)
+    return redirect(oauth.start(next_page()), code=303)
 
 
 @bp.get("/sign-in/wechat/callback")
@@ -93,12 +85,8 @@ def wechat_callback() -> Any:
     2. No code: the person said no at WeChat.
     3. The code is exchanged, outside any transaction; it works once.
     """
-    asked = browser.pop("oauth", None)
-    state = request.args.get("state", "")
-    now = house().clock()
-    if not asked or not hmac.compare_digest(str(asked["state"]).encode(), state.encode()):
-        raise WeChatSaidNo()
-    if now.timestamp() - asked["at"] > STATE_LIFE.total_seconds():
+    there = oauth.take_back(request.args.get("state", ""))
+    if there is None:
         raise WeChatSaidNo()
     code = request.args.get("code")
     if not code:
@@ -112,7 +100,7 @@ def wechat_callback() -> Any:
     with act() as a:
         account = accounts.account_for_wechat(a.session, identity, a.now)
         token, _actor = accounts.sign_in(a.session, account, "wechat", a.now)
-        a.answer = {"location": page_of_ours(asked["next"])}
+        a.answer = {"location": there}
     return set_session_cookie(a.sealed(), "patient", token)
 
 

@@ -1,0 +1,57 @@
+"""Keeping the demo's day alive: at any hour a session runs, people wait, and a slot is free soon."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from app.domain.errors import Refused
+from app.services.demo import day
+from app.services.demo import house as demo_house
+from app.web.house import House, house
+
+EVERY_SECONDS = 20.0
+_turn = threading.Lock()
+_next_at = 0.0
+
+
+def keep_day(at_house: House) -> None:
+    """Plan what the day lacks. One read when nothing does. Raises LookupError where the demo was never built."""
+    now = at_house.clock()
+    with at_house.reading_session() as session:
+        at = demo_house.find(session)
+        lack = day.look(session, at, now)
+    if lack.is_nothing:
+        return
+    session_id = lack.session_id
+    if session_id is None:
+        with at_house.writing_session() as session:
+            session_id = day.plan(session, at, now)
+    for _ in range(lack.waiting):
+        if not _one_arrives(at_house, at, session_id):
+            with at_house.writing_session() as session:
+                session_id = day.plan(session, at, now)
+            _one_arrives(at_house, at, session_id)
+    at_house.bell.knock()
+
+
+def _one_arrives(at_house: House, at: demo_house.DemoHouse, session_id: str) -> bool:
+    try:
+        with at_house.writing_session() as session:
+            return day.someone_arrives(session, at, session_id, at_house.clock())
+    except Refused:  # the other worker was first
+        return True
+
+
+def keep_now_and_then() -> None:
+    """Before a page of the demo: look whether the day lacks anything, every twenty seconds at most."""
+    global _next_at
+    if time.monotonic() < _next_at or not _turn.acquire(blocking=False):
+        return
+    try:
+        keep_day(house())
+        _next_at = time.monotonic() + EVERY_SECONDS
+    except LookupError:
+        pass  # `demo-data` has not run yet, and will
+    finally:
+        _turn.release()
