@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from app.domain.actor import Actor
 from app.domain.errors import NotFound
+from app.domain.masking import mask_phone
 from app.services import screens, staff
 from app.services.demo import cast, walk
 from app.services.demo import house as demo_house
@@ -29,7 +30,8 @@ STARTS = {"doctor": "doctor.queue", "desk": "desk.board", "admin": "admin.people
 def home() -> Any:
     """Everybody side by side, one press to be each."""
     keep_now_and_then()
-    messages = house().sms.last_messages(5) if house().sms is not None else []
+    sms = house().sms
+    messages = [(mask_phone(m.phone_e164), m.text) for m in sms.last_messages(5)] if sms is not None else []
     players = [p for p in cast.PLAYERS if p.wechat]
     return render_template(
         "demo/home.html",
