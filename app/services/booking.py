@@ -78,7 +78,8 @@ def hold(session: Session, actor: Actor, patient_ref: str, slot_id: str, now: da
     if living is not None and living.patient_ref == patient_ref and _is_open(living, sitting, now):
         return _one(session, living.id, now)
     is_taken = living is not None and (living.state != "held" or _is_open(living, sitting, now))
-    rules.require(rules.decide_slot(rule, SlotFacts(slot.starts_at, is_stopped=False, is_taken=is_taken), now))
+    with rights.concerning(patient_ref):
+        rules.require(rules.decide_slot(rule, SlotFacts(slot.starts_at, is_stopped=False, is_taken=is_taken), now))
     if living is not None:
         _let_go(session, SYSTEM, living, now)  # it ran out; the clock let it go, and this is where it is written down
     _make_room(session, actor, patient_ref, rule, slot, sitting, now)
@@ -98,7 +99,7 @@ def hold(session: Session, actor: Actor, patient_ref: str, slot_id: str, now: da
     try:
         session.flush()
     except IntegrityError as lost:  # two at once: the index let in the other
-        raise SlotTaken() from lost
+        raise SlotTaken(about=patient_ref) from lost
     detail = {"starts_at": projected(row.starts_at), "held_until": projected(row.held_until)}
     events.record(session, "appointment.held", actor, now, subject=patient_ref, objects=[row], detail=detail)
     return _one(session, row.id, now)
@@ -113,7 +114,8 @@ def confirm(session: Session, actor: Actor, appointment_id: str, now: datetime) 
     if row.state == "booked":
         return _one(session, row.id, now)
     sitting = session.get_one(ClinicSession, row.session_id)
-    rules.require(rules.decide_confirm(_facts(row, sitting), now))
+    with rights.concerning(row.patient_ref):
+        rules.require(rules.decide_confirm(_facts(row, sitting), now))
     row.state, row.held_until = "booked", None
     seal_next(session, row)
     detail = {"starts_at": projected(row.starts_at)}
@@ -127,7 +129,7 @@ def release(session: Session, actor: Actor, appointment_id: str, now: datetime) 
     if row.state == "released":
         return
     if row.state != "held":
-        raise AppointmentMoved(state=row.state)
+        raise AppointmentMoved(about=row.patient_ref, state=row.state)
     _let_go(session, actor, row, now)
 
 
@@ -145,10 +147,11 @@ def cancel(session: Session, actor: Actor, appointment_id: str, now: datetime) -
     sitting = session.get_one(ClinicSession, row.session_id)
     if actor.kind == "staff":
         if row.state != "booked":
-            raise AppointmentMoved(state=row.state)
+            raise AppointmentMoved(about=row.patient_ref, state=row.state)
     else:
         rule = clinics.rules_of(session.get_one(Clinic, row.clinic_id)).booking
-        rules.require(rules.decide_cancel(rule, _facts(row, sitting), now))
+        with rights.concerning(row.patient_ref):
+            rules.require(rules.decide_cancel(rule, _facts(row, sitting), now))
     row.state = "cancelled"
     seal_next(session, row)
     by = "desk" if actor.kind == "staff" else "patient"
@@ -192,8 +195,8 @@ def of_people(session: Session, actor: Actor):  # type: ignore[no-untyped-def]
     return or_(*whose) if whose else None
 
 
-def views(session: Session, which, now: datetime) -> list[AppointmentView]:  # type: ignore[no-untyped-def]
-    """Return the appointments that `which` selects, by time. The caller has decided who may see them."""
+def views(session: Session, which, now: datetime, *, limit: int | None = None) -> list[AppointmentView]:  # type: ignore[no-untyped-def]
+    """Return the appointments that `which` selects, by time, the first `limit`. The caller has decided who may see them."""
     rows = session.execute(
         select(Appointment, Slot, ClinicSession, Clinic, Department, Room, Staff, Ticket)
         .join(Slot, Slot.id == Appointment.slot_id)
@@ -205,6 +208,7 @@ def views(session: Session, which, now: datetime) -> list[AppointmentView]:  # t
         .outerjoin(Ticket, Ticket.appointment_id == Appointment.id)
         .where(which)
         .order_by(Appointment.starts_at, Appointment.id)
+        .limit(limit)
     ).all()
     return [_view(*row, now) for row in rows]
 

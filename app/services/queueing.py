@@ -57,7 +57,7 @@ def recall(session: Session, actor: Actor, ticket_id: str, now: datetime) -> Tic
     """Call the called patient once more. Raises NotFound, NotAllowed, TicketMoved."""
     row, _ = _in_hand(session, actor, ticket_id, now)
     if row.state != "called":
-        raise TicketMoved(state=row.state)
+        raise TicketMoved(about=row.patient_ref, state=row.state)
     row.calls += 1
     row.called_at = row.changed_at = now
     seal_next(session, row)
@@ -151,7 +151,7 @@ def finish(session: Session, actor: Actor, ticket_id: str, now: datetime) -> str
         return visit.id
     rules.move(lines.entry_of(row), rules.State.DONE)
     if visit is None:
-        raise TicketMoved(state=row.state)
+        raise TicketMoved(about=row.patient_ref, state=row.state)
     _end(session, actor, row, visit, now)
     return visit.id
 
@@ -203,7 +203,7 @@ def _in_hand(session: Session, actor: Actor, ticket_id: str, now: datetime) -> t
     else:
         rights.work_queue(session, actor, sitting, now)
     if actor.role == "doctor" and row.called_by != actor.ref:
-        raise TicketMoved(state=row.state)
+        raise TicketMoved(about=row.patient_ref, state=row.state)
     return row, sitting
 
 

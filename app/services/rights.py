@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
@@ -10,11 +12,21 @@ from sqlalchemy.orm import Session
 from app.domain import access
 from app.domain.access import Grant, Treating
 from app.domain.actor import Actor
-from app.domain.errors import NotFound
+from app.domain.errors import NotFound, Refused
 from app.models import Appointment, ClinicSession, Patient, Ticket
 from app.services import identity, people
 
 TREATING_LOOKBACK = timedelta(days=3)  # longer than any treating relation can last
+
+
+@contextmanager
+def concerning(patient_ref: str) -> Iterator[None]:
+    """Let what is refused inside stand in this person's own log. For after access was decided, never before."""
+    try:
+        yield
+    except Refused as refusal:
+        refusal.about = refusal.about or patient_ref
+        raise
 
 
 def treating_of(session: Session, clinician_ref: str, patient_ref: str, now: datetime) -> tuple[Treating, ...]:

@@ -6,6 +6,7 @@ Chinese texts are the message ids themselves, so Chinese needs no catalogue; Eng
 
 import datetime as dt
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from flask import Flask, abort, has_request_context, redirect, request, session
@@ -24,7 +25,7 @@ def init_i18n(app: Flask) -> None:
     """Give the app its languages: `_()` in templates, `lang` and `here` for the frame, the filters below, the switch.
 
     Filters, all in the hospital's zone: `day` (2026年1月5日 周一), `short_day` (1月5日 周一), `clock` (08:30),
-    `moment` (day and clock).
+    `moment` (day and clock); and `named`, which chooses of a name in two languages.
     """
     rooms = sorted(path for path in TRANSLATIONS.iterdir() if path.is_dir())
     app.config["BABEL_TRANSLATION_DIRECTORIES"] = ";".join(str(path) for path in rooms)
@@ -36,7 +37,7 @@ def init_i18n(app: Flask) -> None:
     )
     app.add_url_rule("/language/<lang>", "language", switch_language, methods=["GET"])
     app.context_processor(_frame)
-    app.jinja_env.filters.update(day=day, short_day=short_day, clock=clock, moment=moment)
+    app.jinja_env.filters.update(day=day, short_day=short_day, clock=clock, moment=moment, named=named)
 
 
 def chosen_locale() -> str:
@@ -81,6 +82,23 @@ def clock(value: dt.datetime | dt.time) -> str:
 def moment(value: dt.datetime) -> str:
     """Day and clock: 2026年1月5日 周一 08:30."""
     return f"{day(value)} {clock(value)}"
+
+
+class Named(Protocol):
+    """A name in both languages, as services give it."""
+
+    @property
+    def zh(self) -> str: ...
+
+    @property
+    def en(self) -> str: ...
+
+
+def named(value: Named | None) -> str:
+    """Return the name in the page's language; nothing for nothing."""
+    if value is None:
+        return ""
+    return value.en if language_tag() == "en" and value.en else value.zh
 
 
 def _written(value: dt.date | dt.datetime, chinese: str, english: str) -> str:

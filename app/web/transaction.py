@@ -93,7 +93,7 @@ def respond(answer: dict[str, Any], event_ids: list[str], is_sealed: bool) -> Re
     state = "sealed" if is_sealed else "pending"
     if "location" in answer:
         if event_ids:
-            flash(event_ids[-1], "receipt")
+            flash(event_ids[-1], f"receipt-{state}")
         response = redirect(answer["location"], code=303)
     else:
         receipts = [{"id": i, "state": state, "url": f"/api/v1/receipts/{i}"} for i in event_ids]
@@ -148,9 +148,14 @@ def act(actor: Actor | None = None) -> Iterator[Act]:
 
 @contextmanager
 def reading() -> Iterator[Session]:
-    """Open a read transaction."""
-    with house().reading_session() as session:
-        yield session
+    """Open a read transaction. A Refused that the block raises is recorded and raised on, as in an act (A6)."""
+    at_house = house()
+    try:
+        with at_house.reading_session() as session:
+            yield session
+    except Refused as refusal:
+        record_refusal(at_house, current_actor(), refusal, at_house.clock())
+        raise
 
 
 def record_refusal(at_house: House, actor: Actor, refusal: Refused, now: datetime) -> None:

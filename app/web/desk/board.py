@@ -1,0 +1,89 @@
+"""The clinic's day: who is expected, who waits, who is in, who was passed; masked, live."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import render_template, request
+from sqlalchemy.orm import Session
+
+from app.domain.errors import NotFound
+from app.services import boards, booking, checkin, clinics, queueing
+from app.web.desk import bp
+from app.web.fragments import fragment
+from app.web.house import house
+from app.web.login import staff_required
+from app.web.transaction import act, current_actor, reading, see_other
+
+
+def clinic_of_request() -> str:
+    """Return the clinic that was asked for, of those the actor works in; the first by id where none was. Raises NotFound."""
+    mine = sorted(current_actor().clinics)
+    asked = request.args.get("clinic") or request.form.get("clinic") or (mine[0] if mine else "")
+    if asked not in mine:
+        raise NotFound()
+    return asked
+
+
+@bp.get("/")
+@staff_required("desk")
+def board() -> Any:
+    """The whole board. The first look of a sign-in is recorded."""
+    actor, clinic_id = current_actor(), clinic_of_request()
+    with reading() as session:
+        is_recorded = queueing.is_board_recorded(session, actor, "desk", clinic_id)
+        words = _words(session, clinic_id)
+    if not is_recorded:
+        with act() as a:
+            queueing.record_board(a.session, a.actor, "desk", clinic_id, a.now)
+    return render_template("desk/board.html", **words)
+
+
+@bp.get("/now")
+@staff_required("desk")
+def board_now() -> Any:
+    """The part of the board that changes by itself; its page was recorded."""
+    with reading() as session:
+        words = _words(session, clinic_of_request())
+    return fragment("desk/_board.html", **words)
+
+
+@bp.post("/visits/<appointment_id>/check-in")
+@staff_required("desk")
+def check_in(appointment_id: str) -> Any:
+    """Check in somebody who stands at the desk, document seen."""
+    with act() as a:
+        issued = checkin.check_in_at_desk(a.session, a.actor, appointment_id, a.now)
+        a.answer = see_other("desk.board", clinic=request.form.get("clinic"), called=issued.ticket)
+    return a.sealed()
+
+
+@bp.post("/visits/<appointment_id>/cancel")
+@staff_required("desk")
+def cancel(appointment_id: str) -> Any:
+    """Cancel for somebody who asks at the desk or by telephone, cut-off or not."""
+    with act() as a:
+        booking.cancel(a.session, a.actor, appointment_id, a.now)
+        a.answer = see_other("desk.board", clinic=request.form.get("clinic"))
+    return a.sealed()
+
+
+@bp.post("/tickets/<ticket_id>/put-back")
+@staff_required("desk")
+def put_back(ticket_id: str) -> Any:
+    """Put somebody who was passed back into the line."""
+    with act() as a:
+        queueing.put_back(a.session, a.actor, ticket_id, a.now)
+        a.answer = see_other("desk.board", clinic=request.form.get("clinic"))
+    return a.sealed()
+
+
+def _words(session: Session, clinic_id: str) -> dict[str, Any]:
+    found = boards.desk_board(session, current_actor(), clinic_id, house().clock())
+    issued = request.args.get("called", "")
+    return {
+        "board": found,
+        "clinic": clinic_id,
+        "clinics": {ref: name for ref, name in clinics.clinic_names(session).items() if ref in current_actor().clinics},
+        "issued": issued if issued.isascii() and issued.isalnum() and len(issued) <= 8 else "",
+    }

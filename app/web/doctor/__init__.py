@@ -1,0 +1,7 @@
+"""The doctors' door: the own line, and writing the visit."""
+
+from flask import Blueprint
+
+bp = Blueprint("doctor", __name__, url_prefix="/staff/doctor")
+
+from app.web.doctor import queue  # noqa: E402, F401 (its views register themselves on `bp`)

@@ -1,0 +1,211 @@
+"""Where an account's people stand today, in the words of its pages: appointments, tickets, and the one next step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask import url_for
+from flask_babel import gettext as _
+from sqlalchemy.orm import Session
+
+from app.domain.actor import Actor
+from app.domain.calendar import hospital_day
+from app.domain.queueing import MOST_PASSES, PLACES_BACK_AFTER_PASS
+from app.services import booking, checkin, identity, lines
+from app.services.booking import AppointmentView
+from app.services.checkin import VisitHere
+from app.services.lines import TicketView
+from app.web.i18n import clock, named, short_day
+
+OPEN_BEFORE_QUEUE = ("held", "booked")
+
+
+@dataclass(frozen=True)
+class TicketCard:
+    """A ticket as `ticket_card` shows it, with what happens if its call is missed."""
+
+    ticket: TicketView
+    person: str
+    words: str
+    note: str
+
+    @property
+    def href(self) -> str:
+        return url_for("patient.visit", appointment_id=self.ticket.appointment_id)
+
+
+@dataclass(frozen=True)
+class AppointmentCard:
+    """An appointment as `appointment_card` shows it."""
+
+    appointment: AppointmentView
+    person: str
+    words: str
+    tone: str
+    is_today: bool
+
+    @property
+    def href(self) -> str:
+        return url_for("patient.visit", appointment_id=self.appointment.id)
+
+
+@dataclass(frozen=True)
+class Step:
+    """The one next step: what it is, why, and the button that does it."""
+
+    title: str
+    text: str
+    tone: str
+    over: str = ""
+    href: str = ""
+    button: str = ""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Everything that an account's home shows. `names` are its active people by ref."""
+
+    step: Step
+    tickets: tuple[TicketCard, ...]
+    appointments: tuple[AppointmentCard, ...]
+    names: dict[str, str]
+
+
+def read_standing(session: Session, actor: Actor, now: datetime) -> Standing:
+    """Return where the account stands now."""
+    names = identity.names_of(session, str(actor.ref))
+    tickets = tuple(ticket_card(t, names) for t in lines.tickets_of(session, actor, now))
+    booked = [view for view in booking.appointments_of(session, actor, now) if view.state in OPEN_BEFORE_QUEUE]
+    cards = tuple(appointment_card(view, names, now) for view in booked)
+    windows = [checkin.visit_window(session, card.appointment, now) for card in cards]
+    return Standing(_step(names, tickets, cards, windows), tickets, cards, names)
+
+
+def ticket_card(ticket: TicketView, names: dict[str, str]) -> TicketCard:
+    """Return a ticket with its words in the page's language."""
+    return TicketCard(ticket, names.get(ticket.patient_ref, ""), _ticket_words(ticket), _note(ticket))
+
+
+def appointment_card(view: AppointmentView, names: dict[str, str], now: datetime) -> AppointmentCard:
+    """Return an appointment with its words in the page's language."""
+    words, tone = appointment_words(view)
+    is_today = hospital_day(view.starts_at) == hospital_day(now)
+    return AppointmentCard(view, names.get(view.patient_ref, ""), words, tone, is_today)
+
+
+def appointment_words(view: AppointmentView) -> tuple[str, str]:
+    """Return (words, tone) of an appointment's state."""
+    known: dict[str, tuple[str, str]] = {
+        "held": (_("待确认"), "wait"),
+        "expired": (_("已放号"), "off"),
+        "released": (_("已放弃"), "off"),
+        "booked": (_("已预约"), "go"),
+        "checked_in": (_("候诊中"), "go"),
+        "in_consult": (_("就诊中"), "now"),
+        "completed": (_("已就诊"), "done"),
+        "cancelled": (_("已取消"), "off"),
+        "no_show": (_("未到"), "off"),
+    }
+    return known[view.state]
+
+
+def window_words(here: VisitHere) -> str:
+    """Return when one may check in, in words."""
+    if here.decision == "early" and here.opens_at:
+        return _("%(time)s 开始签到，还有 %(minutes)s 分钟", time=clock(here.opens_at), minutes=here.minutes)
+    if here.decision == "late" and here.closes_at:
+        return _("%(time)s 已停止网上签到，请到前台", time=clock(here.closes_at))
+    if here.decision == "open" and here.closes_at:
+        return _("现在可以签到，%(time)s 截止", time=clock(here.closes_at))
+    return ""
+
+
+def _ticket_words(ticket: TicketView) -> str:
+    room = named(ticket.room)
+    if ticket.state == "called":
+        return _("请到%(room)s就诊", room=room)
+    if ticket.state == "serving":
+        return _("正在就诊")
+    if ticket.state == "missed":
+        return _("刚才叫过您，没有等到")
+    if ticket.before == 0:
+        return _("下一位就是您")
+    return _("候诊中")
+
+
+def _note(ticket: TicketView) -> str:
+    if ticket.state == "missed":
+        return _(
+            "到前台说一声，就把您放回队里，排在后面第 %(places)s 位之后。号码不变。", places=PLACES_BACK_AFTER_PASS
+        )
+    if ticket.state == "waiting":
+        return _("叫到时没赶上不要紧：到前台说一声就放回队里；过号 %(passes)s 次视为未到。", passes=MOST_PASSES)
+    return ""
+
+
+def _step(
+    names: dict[str, str],
+    tickets: tuple[TicketCard, ...],
+    appointments: tuple[AppointmentCard, ...],
+    windows: list[VisitHere],
+) -> Step:
+    """Return the most urgent thing: being called, then checking in, then waiting, then what is booked."""
+    if not names:
+        return Step(
+            _("先添加就诊人"),
+            _("填一次姓名和证件，以后预约、签到都不用再填。"),
+            "go",
+            href=url_for("patient.new_person", relation="self", next="/"),
+            button=_("添加本人"),
+        )
+    by_state: dict[str, TicketCard] = {}
+    for card in tickets:
+        by_state.setdefault(card.ticket.state, card)
+    for state in ("called", "missed"):
+        if state in by_state:
+            return _ticket_step(by_state[state], "now" if state == "called" else "wait")
+    for card, here in zip(appointments, windows, strict=True):
+        if card.appointment.state == "booked" and here.decision == "open":
+            return Step(
+                _("签到"),
+                f"{clock(card.appointment.starts_at)} · {named(card.appointment.clinic)}。{window_words(here)}",
+                "go",
+                over=card.person,
+                href=url_for("patient.check_in"),
+                button=_("给%(name)s签到", name=card.person),
+            )
+    for state in ("serving", "waiting"):
+        if state in by_state:
+            return _ticket_step(by_state[state], "wait")
+    return _booked_step(appointments, windows)
+
+
+def _ticket_step(card: TicketCard, tone: str) -> Step:
+    ticket: Any = card.ticket
+    text = card.note
+    if ticket.state == "waiting" and ticket.before:
+        text = _("前面还有 %(count)s 人。", count=ticket.before)
+    over = f"{ticket.ticket} · {card.person}"
+    return Step(card.words, text, tone, over=over, href=url_for("patient.queue"), button=_("查看排队"))
+
+
+def _booked_step(appointments: tuple[AppointmentCard, ...], windows: list[VisitHere]) -> Step:
+    for card, here in zip(appointments, windows, strict=True):
+        view = card.appointment
+        if view.state == "held":
+            return Step(
+                _("还差一步：确认预约"),
+                _("号为您保留到 %(time)s。", time=clock(view.held_until) if view.held_until else ""),
+                "go",
+                over=card.person,
+                href=card.href,
+                button=_("去确认"),
+            )
+        when = clock(view.starts_at) if card.is_today else f"{short_day(view.starts_at)} {clock(view.starts_at)}"
+        text = window_words(here) if card.is_today else _("当天到院后签到。")
+        return Step(
+            when, text, "wait", over=f"{card.person} · {named(view.department)}", href=card.href, button=_("看预约")
+        )
+    return Step(_("要看医生吗？"), _("选科室、时间，三步就好。"), "go", href=url_for("patient.book"), button=_("预约"))
