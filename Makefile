@@ -37,7 +37,7 @@ verify: ## audit the running hospital's public log as a stranger would
 	@$(PREPARE) site --quiet
 	@$(VENV) .ci/verify.py
 
-db: ## bring keys, tables and the demo's people up to date (make run does it too)
+db: ## bring keys and tables up to date (make run does it too)
 	@$(PREPARE) db
 
 reset: ## stop the demo and throw away what was done in it

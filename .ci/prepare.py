@@ -2,7 +2,7 @@
 
     prepare.py run [--quiet]           everything the site needs, then become the launcher (app/server)
     prepare.py site [--quiet]          packages, front-end files and translations
-    prepare.py db                      these, and keys, tables and the demo's people
+    prepare.py db                      these, and keys and tables
     prepare.py test [--no-browser]     what the tests need besides
     prepare.py reset                   stop the demo and remove what was done in it
 
@@ -29,6 +29,7 @@ import place  # noqa: E402 -- stands alone, for nothing is installed yet
 
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
+UNNOTICED_SECONDS = 0.2
 LOG = VENV / "setup.log"
 SIGNS_OF_NO_NETWORK = (
     "NewConnectionError",
@@ -149,24 +150,18 @@ def translations(say: Callable[[str], None]) -> None:
 
 
 def database(say: Callable[[str], None]) -> None:
-    """Keys, tables and the demo's people; each step finds by itself what there is left to do.
-
-    A demo of this same version skips them, to start in seconds: the launcher then freshens its data beside the site.
-    """
-    flask: list[str | Path] = [PYTHON, "-m", "flask", "--app", "wsgi"]
+    """Keys and tables, as far as they are missing. A demo that this same version prepared is left alone: it starts sooner."""
     if os.environ.get("APP_ENV", "demo") != "demo":
-        step(say, "database", [*flask, "migrate"])
+        step(say, "database", [PYTHON, "-m", "flask", "--app", "wsgi", "migrate"])
         return
     folder = place.instance_folder()
     done = folder / "prepared"
     elsewhere = os.environ.get("DATABASE_URL") or os.environ.get("KEYRING_URL")
     version = stamp_of([ROOT / "app" / "setup.py", *sorted((ROOT / "app" / "migrations").rglob("*.py"))])
     if not elsewhere and (folder / "mingzhen.db").exists() and done.exists() and done.read_text() == version:
-        os.environ["MINGZHEN_FRESHEN_DEMO"] = "1"
         return
     folder.mkdir(parents=True, exist_ok=True)
     step(say, "keys and database", [PYTHON, "-m", "app.setup"])
-    step(say, "demo data", [*flask, "demo-data"])
     done.write_text(version)
 
 
@@ -210,7 +205,9 @@ def fail(title: str, said: str) -> NoReturn:
 
 
 def report(say: Callable[[str], None], title: str, started: float) -> None:
-    say(f"  {title:<20} {time.monotonic() - started:5.1f} s")
+    took = time.monotonic() - started
+    if took > UNNOTICED_SECONDS:
+        say(f"  {title:<20} {took:5.1f} s")
 
 
 def stamp_of(files: list[Path]) -> str:

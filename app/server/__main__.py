@@ -42,7 +42,7 @@ def main() -> int:
     place.tell_who_runs(lock, address.local)
     output = Output(folder / "log" / "site.log")
     supervisor = Supervisor(programs(settings, environment, folder, address), environment, output, lock)
-    threading.Thread(target=announce, args=(supervisor, output, address, settings), daemon=True).start()
+    threading.Thread(target=announce, args=(supervisor, output, address, settings, folder), daemon=True).start()
     status = supervisor.run()
     output.say("Mingzhen has stopped; what was done is kept." if status == 0 else "Mingzhen has stopped.")
     return status
@@ -96,21 +96,11 @@ def programs(settings: Settings, environment: Mapping[str, str], folder: Path, a
             "and their receipts stay “sealing” until the ledger runs again."
         ),
     )
-    if not settings.is_demo:
-        return [web, sequencer]
-    freshen = Program(
-        "demo",
-        "flask",
-        ["--app", "wsgi", "demo-data"],
-        once=True,
-        when_refused="The demo's data could not be brought up to today; make reset starts it over",
-    )
-    neighbours = [freshen] if "MINGZHEN_FRESHEN_DEMO" in environment else []
     if "MINGZHEN_STARTS_MOCK" not in environment:
-        return [web, *neighbours, sequencer]
+        return [web, sequencer]
     port = settings.wechat_mock_internal.rsplit(":", 1)[1] if settings.wechat_mock_internal else "0"
     mock = Program("wechat", "app.wechat_mock", ["--port", port, "--database", str(folder / "wechat-mock.db")])
-    return [web, *neighbours, mock, sequencer]
+    return [web, mock, sequencer]
 
 
 def free_port() -> int:
@@ -121,8 +111,8 @@ def free_port() -> int:
         return name[1]
 
 
-def announce(supervisor: Supervisor, output: Output, address: place.Address, settings: Settings) -> None:
-    """Wait until the site is ready, then say where it is. It serves without a ledger that refuses to sign, too."""
+def announce(supervisor: Supervisor, output: Output, address: place.Address, settings: Settings, folder: Path) -> None:
+    """Wait until the site is ready, fill a demo that is empty, then say where the site is. It serves without a ledger that refuses to sign, too."""
     started = time.monotonic()
     told = False
     while (answer := readiness(address))[0] != 200 and not (answer[0] and supervisor.refused):
@@ -130,8 +120,32 @@ def announce(supervisor: Supervisor, output: Output, address: place.Address, set
             told = True
             output.say(f"Not ready yet: {answer[1] or 'the web server does not answer'} (see {output.file}).")
         time.sleep(0.5 if told else 0.05)
+    if settings.is_demo:
+        fill_demo(supervisor, output, folder)
     page = "/demo" if settings.is_demo else "/"
     supervisor.call(lambda: output.say(welcome(address, page, output.file)))
+
+
+def fill_demo(supervisor: Supervisor, output: Output, folder: Path) -> None:
+    """Make the demo's people and their past, once for each version of what makes them; its day keeps itself."""
+    done = folder / "demo-data"
+    version = demo_version()
+    if done.exists() and done.read_text() == version:
+        return
+    started = time.monotonic()
+    if supervisor.run_once(Program("demo", "flask", ["--app", "wsgi", "demo-data"])) == 0:
+        done.write_text(version)
+        output.say(f"  {'demo data':<20} {time.monotonic() - started:5.1f} s")
+    else:
+        output.say(f"The demo's people could not be made (see {output.file}): make reset starts the demo over.")
+
+
+def demo_version() -> str:
+    """A hash of the modules that make the demo's data."""
+    digest = sha256()
+    for file in [place.ROOT / "app" / "demo_data.py", *sorted((place.ROOT / "app" / "services" / "demo").glob("*.py"))]:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
 
 
 def readiness(address: place.Address) -> tuple[int, str]:

@@ -31,7 +31,6 @@ class Program:
     """One process to keep running. `when_refused` is said when it ends with one of `refusals`; it is not started again.
 
     A program with `essential` ends the whole site when it falls that many times in a row without having been steady.
-    One that is run `once` has done its work when it ends.
     """
 
     name: str
@@ -40,7 +39,6 @@ class Program:
     refusals: Sequence[int] = ()
     when_refused: str = ""
     essential: int = 0
-    once: bool = False
 
 
 class Child:
@@ -51,6 +49,7 @@ class Child:
         self.process: subprocess.Popen[str] | None = None
         self.falls = 0
         self.started_at = 0.0
+        self.once: queue.SimpleQueue[int] | None = None  # gets the exit status of a program that is to end by itself
 
     @property
     def alive(self) -> bool:
@@ -97,6 +96,17 @@ class Supervisor:
         """From another thread: have `what` done by the one that runs."""
         self._news.put(what)
 
+    def run_once(self, program: Program) -> int:
+        """From another thread: run a program that does its work and ends; its exit status comes back."""
+        child = Child(program)
+        child.once = queue.SimpleQueue()
+        self.call(lambda: self._begin(child))
+        return child.once.get()
+
+    def _begin(self, child: Child) -> None:
+        self._children.insert(0, child)  # it uses the others, so it ends before them
+        self._start(child)
+
     def end(self, status: int) -> None:
         """Stop the site with this exit status."""
         self._status = status
@@ -136,9 +146,8 @@ class Supervisor:
             return
         child.kill_group()
         program, status = child.program, process.returncode
-        if program.once:
-            if status:
-                self._output.say(f"{program.when_refused} ({reason(status)}; see {self._output.file}).")
+        if child.once:
+            child.once.put(status)
             return
         if status in program.refusals:
             self._output.say(program.when_refused)

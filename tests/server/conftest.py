@@ -6,13 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from app.server.__main__ import demo_version
 from tests.server.launched import Site
 
 
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An instance folder with keys and tables, to be copied."""
-    return Site(tmp_path_factory.mktemp("prepared") / "var").prepare().folder
+    folder = Site(tmp_path_factory.mktemp("prepared") / "var").prepare().folder
+    (folder / "demo-data").write_text(demo_version())  # an empty demo starts sooner; one test fills it
+    return folder
 
 
 @pytest.fixture

@@ -179,3 +179,23 @@ def test_a_hospitals_own_data_is_never_reset(new_site: MakeSite) -> None:
     assert done.returncode == 1
     assert "for the demo only" in done.stderr
     assert (site.folder / "mingzhen.db").exists()
+
+
+def test_the_first_start_of_a_demo_fills_it_once_and_its_log_passes_an_audit(new_site: MakeSite) -> None:
+    site = new_site()
+    (site.folder / "demo-data").unlink()
+    site.start().ready()
+    assert "demo data" in site.said()
+    verify = [sys.executable, ".ci/verify.py"]
+    audit = subprocess.run(verify, cwd=ROOT, env=site.environment, capture_output=True, text=True, check=False)
+    assert audit.returncode == 0, audit.stdout + audit.stderr
+    site.end()
+    assert "demo data" not in site.start().ready().said()
+
+
+def test_verifying_what_does_not_run_says_so(new_site: MakeSite) -> None:
+    site = new_site()
+    audit = subprocess.run(
+        [sys.executable, ".ci/verify.py"], cwd=ROOT, env=site.environment, capture_output=True, text=True, check=False
+    )
+    assert (audit.returncode, audit.stdout.split(":")[0]) == (1, "Nothing runs from this folder to be verified")
