@@ -314,3 +314,61 @@ class VisitClosed(Conflict):
     """The visit is finished: what was signed stays as it is."""
 
     code = "visit_closed"
+
+
+# Receipts
+
+
+class ReceiptPending(Conflict):
+    """The event is recorded and its checkpoint is not published yet: there is no receipt to hand out for some moments."""
+
+    code = "receipt_pending"
+    is_recorded = False
+
+
+# Calls of the mini-program
+
+
+class BodyUnreadable(BadInput):
+    """The body is no JSON object with one meaning."""
+
+    code = "body_unreadable"
+
+
+class BodyOfOtherType(BadInput):
+    """The body says of itself that it is no JSON in UTF-8."""
+
+    code = "body_type"
+    status = 415
+
+
+class FieldsWrong(BadInput):
+    """The call has a field missing, one too many, or of another form; `fields` names them, never what they held."""
+
+    code = "fields_wrong"
+    status = 422
+
+    def __init__(self, fields: str = "") -> None:
+        super().__init__(fields, fields=fields)
+
+
+class ProofWrong(BadInput):
+    """The code is not the living one, or has been tried too often."""
+
+    code = "proof_wrong"
+
+
+class LoginCodeWrong(Refused):
+    """WeChat does not know the code of wx.login: too old, or used."""
+
+    code = "login_code_wrong"
+    status = 400
+    is_recorded = False
+
+
+class PlatformAway(Refused):
+    """Whoever was needed outside (WeChat, the sender of messages) does not answer."""
+
+    code = "platform_away"
+    status = 503
+    is_recorded = False

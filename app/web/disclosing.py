@@ -14,7 +14,7 @@ from functools import wraps
 from typing import Any
 
 from flask import Response, render_template, request
-from werkzeug.exceptions import MethodNotAllowed
+from werkzeug.exceptions import Forbidden, MethodNotAllowed
 
 OWN_SITE = (None, "same-origin", "none")  # "none": typed, from a bookmark, or opened by an app
 
@@ -26,9 +26,12 @@ def disclosing(view: Callable[..., Any]) -> Callable[..., Any]:
     def guarded(*args: Any, **kwargs: Any) -> Any:
         if request.method == "HEAD":
             raise MethodNotAllowed(valid_methods=["GET"])
+        is_call = request.path.startswith("/api/")  # carries its token itself: no other site can begin it
         if is_prefetch():
+            if is_call:
+                raise Forbidden()
             return Response(status=403)
-        if request.headers.get("Sec-Fetch-Site") not in OWN_SITE:
+        if not is_call and request.headers.get("Sec-Fetch-Site") not in OWN_SITE:
             frame = "staff.html" if request.path.startswith("/staff/") else "base.html"
             return render_template("ask_first.html", frame=frame, here=request.full_path.rstrip("?"))
         return view(*args, **kwargs)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
 
 import structlog
 from flask import Flask, Response, g, jsonify, make_response, render_template, request
@@ -11,8 +10,8 @@ from flask_babel import gettext as _
 from flask_limiter import RateLimitExceeded
 from werkzeug.exceptions import HTTPException
 
-from app.domain.errors import Refused, SignInNeeded
-from app.web.messages import words_for
+from app.domain.errors import BadInput, Refused, SignInNeeded
+from app.web.messages import Said, status_words, words_for
 from app.web.transaction import Replay, respond
 
 log = structlog.get_logger()
@@ -37,23 +36,24 @@ def on_refused(refusal: Refused) -> Response:
     """Say which rule refused, in words. A door that shows the form again catches the refusal before it comes here."""
     said = words_for(refusal)
     retry = refusal.facts.get("retry_seconds")
-    return _answer(refusal.status, refusal.code, said.title, said.next_step, retry=int(str(retry)) if retry else None)
+    field = refusal.field if isinstance(refusal, BadInput) else ""
+    return _answer(refusal.status, refusal.code, said, field=field, retry=int(str(retry)) if retry else None)
 
 
 def on_limit(error: RateLimitExceeded) -> Response:
     retry = max(1, int(error.limit.limit.get_expiry())) if error.limit else 60
-    return _answer(429, "too_many", None, None, retry=min(retry, 600))
+    return _answer(429, "too_many", retry=min(retry, 600))
 
 
 def on_busy(_error: Exception) -> Response:
-    return _answer(503, "busy", None, None, retry=BUSY_RETRY_SECONDS)
+    return _answer(503, "busy", retry=BUSY_RETRY_SECONDS)
 
 
 def on_http(error: HTTPException) -> Response:
     """Flask's own refusals: 404, 405, 413 and so on. The description is Werkzeug's and is not shown."""
     if error.code is not None and 300 <= error.code < 400:
         return error.get_response()  # type: ignore[return-value]
-    response = _answer(error.code or 500, "http_" + str(error.code), None, None)
+    response = _answer(error.code or 500, "http_" + str(error.code))
     for name, value in error.get_headers():
         if name == "Allow":
             response.headers[name] = value
@@ -64,25 +64,30 @@ def on_bug(error: Exception) -> Response:
     """A mistake of ours: the log gets it with a number, the visitor gets the number. Never the exception's text."""
     number = str(uuid.uuid4())[:8]
     log.error("request.failed", number=number, endpoint=request.endpoint, kind=type(error).__name__, exc_info=error)
-    return _answer(500, "internal", None, None, number=number)
+    return _answer(500, "internal", number=number)
 
 
 def _answer(
-    status: int, code: str, title: str | None, text: str | None, *, retry: int | None = None, number: str | None = None
+    status: int,
+    code: str,
+    said: Said | None = None,
+    *,
+    field: str = "",
+    retry: int | None = None,
+    number: str | None = None,
 ) -> Response:
+    """Return the answer; where `said` is silent, the words of the status speak."""
+    usual = status_words(status)
+    words = said if said and said.title else usual
     if wants_json():
-        body: dict[str, Any] = {"code": code, "errorMsg": title or code}
-        if text:
-            body["next"] = text
-        if number:
-            body["number"] = number
-        response = jsonify(body)
+        body = {"code": code, "errorMsg": words.title, "next": words.next_step, "field": field, "number": number}
+        response = jsonify({name: value for name, value in body.items() if value})
     else:
-        told = {k: v for k, v in (("title", title), ("text", text)) if v}
-        ways = _ways(status)
-        response = make_response(
-            render_template("error.html", code=status, request_number=number, retry_after=retry, ways=ways, **told)
+        words = words if words.next_step else Said(words.title, usual.next_step)
+        page = render_template(
+            "error.html", code=status, said=words, request_number=number, retry_after=retry, ways=_ways(status)
         )
+        response = make_response(page)
     response.status_code = status
     if retry:
         response.headers["Retry-After"] = str(retry)

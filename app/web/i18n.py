@@ -42,7 +42,12 @@ def init_i18n(app: Flask) -> None:
 
 def chosen_locale() -> str:
     """Babel's name of the locale this browser chose; Chinese where nobody chose."""
-    chosen = session.get("lang", "zh") if has_request_context() else "zh"
+    if not has_request_context():
+        return LOCALES["zh"]
+    if request.path.startswith("/api/"):  # a mini-program keeps no cookie: it says the language with each call
+        chosen = request.accept_languages.best_match(["zh", "en"], "zh")
+    else:
+        chosen = session.get("lang", "zh")
     return LOCALES.get(chosen, LOCALES["zh"])
 
 

@@ -30,10 +30,21 @@ def clock_time(value: object) -> str:
     return local(value).strftime("%H:%M") if isinstance(value, datetime) else ""
 
 
+def not_allowed_words(rule: str) -> Said:
+    """Say why not in the words of whoever asks: guardians meet other rules than staff."""
+    if rule == "guardian_of_minor":
+        return Said(_("孩子满十四岁后，病历由本人查看"), _("预约和签到仍可以由您办理。"))
+    if rule == "guardian_of_adult":
+        return Said(_("孩子已满十八岁，由本人办理"), _("本人可以用自己的手机登录。"))
+    if rule in ("guardian_unverified", "guardian_age_unknown"):
+        return Said(_("监护关系还没有核对"), _("带上您和孩子的证件到任一前台核对。"))
+    return Said(_("这一项不由您的身份办理"), _("如果工作需要，请管理员为您添加相应角色。"))
+
+
 Facts = dict[str, Any]
 WORDS: dict[str, Callable[[Facts], Said]] = {
     "not_found": lambda f: Said(_("没有找到"), _("它可能已经取消，或不属于这个账号。回到首页再进一次，或到前台询问。")),
-    "not_allowed": lambda f: Said(_("这一项不由您的身份办理"), _("如果工作需要，请管理员为您添加相应角色。")),
+    "not_allowed": lambda f: not_allowed_words(str(f.get("rule", ""))),
     "sign_in_needed": lambda f: Said(_("先登录再继续"), _("登录后会回到这里。")),
     "conflict": lambda f: Said(_("情况刚刚变了"), _("别人或另一台设备刚处理过。返回上一页看看现在的状态。")),
     "key_reused": lambda f: Said(_("这次提交和上一次不一样"), _("返回上一页刷新后再提交一次。")),
@@ -72,6 +83,11 @@ WORDS: dict[str, Callable[[Facts], Said]] = {
     "consent_missing": lambda f: Said(_("还没有勾选同意"), _("勾选后才能继续。不同意也可以到前台办理。")),
     "no_phone_on_file": lambda f: Said(_("医院没有留存可用的手机号。"), _("请带证件到前台，前台核对后给您一个码。")),
     "login_taken": lambda f: Said(_("这个登录名已有人使用"), _("换一个登录名。")),
+    "receipt_pending": lambda f: Said(_("这份回执还在存证"), _("已经记下来了，等几秒再下载。")),
+    # Records
+    "visit_closed": lambda f: Said(_("这次就诊已经结束"), _("签过的内容保持不变。要补充，请在下一次就诊时写。")),
+    "diagnosis_code": lambda f: Said(_("ICD-10 编码是一个字母加两位数字，后面可以有小数点，例如 J06.9。")),
+    "lab_value": lambda f: Said(_("结果填一个数，例如 6.1。")),
     # What is typed
     "document_length": lambda f: Said(_("身份证号是 18 位，现在是 %(n)s 位。", n=f.get("length"))),
     "document_characters": lambda f: Said(_("身份证号里只有数字，最后一位可以是 X。")),
@@ -89,7 +105,34 @@ WORDS: dict[str, Callable[[Facts], Said]] = {
     "name_empty": lambda f: Said(_("填写姓名，和证件上一样。")),
     "name_too_long": lambda f: Said(_("姓名最多 %(n)s 个字。", n=f.get("limit"))),
     "name_characters": lambda f: Said(_("姓名第 %(n)s 个字不能用，按证件重新填写。", n=f.get("position"))),
+    # Calls of the mini-program
+    "body_unreadable": lambda f: Said(_("请求内容读不出来"), _("更新小程序后再试一次。")),
+    "body_type": lambda f: Said(_("请求内容要用 JSON"), _("更新小程序后再试一次。")),
+    "fields_wrong": lambda f: Said(_("有些内容需要修改"), _("看看这几项：%(fields)s。", fields=f.get("fields", ""))),
+    "proof_wrong": lambda f: Said(_("这个码不对或已过期"), _("可以重新获取，或到前台再要一个。")),
+    "login_code_wrong": lambda f: Said(_("微信登录没有完成"), _("再登录一次。")),
+    "platform_away": lambda f: Said(_("微信或短信暂时没有回应"), _("过一会儿再试，或到前台办理。")),
 }  # fmt: skip
+
+STATUS_WORDS: dict[int, Callable[[], Said]] = {
+    400: lambda: Said(_("这次提交没有被接受"), _("页面可能放得太久了。返回上一页，刷新后再试一次。")),
+    401: lambda: Said(_("先登录再继续"), _("登录后会回到这里。")),
+    403: lambda: Said(_("这一页不对您开放"), _("它可能属于另一个人，或需要另一种身份。可以回到首页，或到前台询问。")),
+    404: lambda: Said(_("没有找到这一页"), _("链接可能已经过期，或少了几个字符。")),
+    405: lambda: Said(_("这一页不能这样打开"), _("回到首页，从那里再进一次。")),
+    409: lambda: Said(_("情况刚刚变了"), _("别人或另一台设备刚处理过。返回上一页看看现在的状态。")),
+    413: lambda: Said(_("内容太大了"), _("缩小后再提交一次。")),
+    422: lambda: Said(_("有些内容需要修改"), _("返回上一页，按提示修改后再提交。")),
+    429: lambda: Said(_("操作太频繁了"), _("稍等一会儿再试。急的话请到前台办理。")),
+    500: lambda: Said(_("我们这边出了问题"), _("您的操作没有完成，已有的预约和病历不受影响。过一分钟再试，或到前台办理。")),
+    503: lambda: Said(_("系统暂时忙不过来"), _("稍等一会儿会自动恢复。急的话请到前台办理。")),
+}  # fmt: skip
+
+
+def status_words(status: int) -> Said:
+    """Return what an error page of this status says where no rule of ours refused."""
+    words = STATUS_WORDS.get(status) or STATUS_WORDS[500 if status >= 500 else 400]
+    return words()
 
 
 def words_for(refusal: Refused) -> Said:

@@ -112,8 +112,10 @@ def current_actor() -> Actor:
 
 
 @contextmanager
-def act(actor: Actor | None = None) -> Iterator[Act]:
+def act(actor: Actor | None = None, *, is_keyed: bool = True) -> Iterator[Act]:
     """Open the transaction of one act.
+
+    A request that makes several acts keys none of them (`is_keyed` False): each must be harmless to repeat by itself.
 
     Raises Replay when the key has its answer already, KeyReused when it came with another body. A Refused that the block
     raises is recorded and raised on.
@@ -124,12 +126,12 @@ def act(actor: Actor | None = None) -> Iterator[Act]:
     try:
         with at_house.writing_session() as session:
             doing = Act(at_house, session, who, now)
-            scope, digest = _idempotency(who)
+            scope, digest = _idempotency(who) if is_keyed else (None, b"")
             if scope is not None:
                 _replay_if_known(session, scope, digest)
             yield doing
             doing.close()
-            if scope is not None:
+            if scope is not None and doing.answer:  # an act without an answer has nothing to say again
                 session.add(
                     IdempotencyKey(
                         scope=scope,
@@ -187,6 +189,8 @@ def _idempotency(actor: Actor) -> tuple[bytes | None, bytes]:
     if not key or request.method in ("GET", "HEAD"):
         return None, b""
     who = actor.ref or str(browser.get("id", ""))
+    if not who:
+        return None, b""  # nobody to keep an answer for: strangers must not meet each other's
     scope = hashlib.sha256(f"{actor.kind}\n{who}\n{request.endpoint}\n{request.path}\n{key[:200]}".encode()).digest()
     if request.is_json:
         body = request.get_data()

@@ -9,6 +9,7 @@ from jinja2 import ChoiceLoader, FileSystemLoader
 from markupsafe import Markup
 
 from app.web.i18n import init_i18n, language_tag
+from app.web.messages import status_words
 
 HOUSE = Path(__file__).parents[2]
 PAGES = ("patient", "staff", "screen", "error")
@@ -35,6 +36,7 @@ def gallery_app() -> Flask:
         return render_template(
             "error.html" if page == "error" else f"{page}_gallery.html",
             code=429,
+            said=status_words(429),
             request_number="7F3K-22",
             retry_after=30,
             W=lambda chinese, english: english if language_tag() == "en" else chinese,

@@ -1,0 +1,301 @@
+"""What the API gives, read off what services return: a field that is not here does not go out.
+
+Instants are RFC 3339 in UTC, days are the hospital's own (Asia/Shanghai), names come in both languages, measured numbers
+are decimal text as they were written.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Given(BaseModel):
+    """Base of them all."""
+
+    model_config = ConfigDict(extra="forbid", from_attributes=True)
+
+
+class Words(Given):
+    """A name in both languages."""
+
+    zh: str
+    en: str
+
+
+# Who one is
+
+
+class Session(Given):
+    """The token for `Authorization: Bearer`, and how long it lives without being used."""
+
+    token: str
+    idle_seconds: int
+
+
+class Person(Given):
+    """A person of the account. `opens_from` is the first moment whose records are open; null where all are."""
+
+    id: str
+    patient_ref: str
+    relation: str
+    state: str
+    proof: str
+    opens_from: datetime | None
+    name: str
+    birth_on: date | None
+    sex: str
+
+
+class Me(Given):
+    """The account: its people, and its phone without the middle."""
+
+    people: list[Person]
+    phone_masked: str | None
+
+
+class CodeSent(Given):
+    """A code went to the phone on file, which is not told."""
+
+    valid_seconds: int
+
+
+# What can be booked
+
+
+class Department(Given):
+    id: str
+    clinic_id: str
+    name: Words
+    free: int
+    first_free_on: date | None
+
+
+class Day(Given):
+    day_on: date
+    free: int
+
+
+class Sitting(Given):
+    """A session: a doctor, a room, from when to when, and how many slots are free on the day asked for."""
+
+    id: str
+    clinic_id: str
+    department_id: str
+    kind: str
+    day_on: date
+    starts_at: datetime
+    ends_at: datetime
+    clinic: Words
+    department: Words
+    room: Words
+    doctor: Words
+    title: Words
+    free: int
+
+
+class Slot(Given):
+    id: str
+    session_id: str
+    starts_at: datetime
+    ends_at: datetime
+    is_free: bool
+
+
+# The road of a visit
+
+
+class Appointment(Given):
+    """`state`: held, booked, checked_in, in_consult, completed, cancelled, released, no_show, expired."""
+
+    id: str
+    patient_ref: str
+    state: str
+    starts_at: datetime
+    ends_at: datetime
+    held_until: datetime | None
+    cancel_until: datetime
+    clinic_id: str
+    session_id: str
+    slot_id: str
+    clinic: Words
+    department: Words
+    doctor: Words
+    title: Words
+    room: Words
+    ticket_id: str | None
+    ticket: str | None
+    ticket_state: str | None
+
+
+class Issued(Given):
+    """A ticket as check-in answers with it; `is_new` is false where it was there already."""
+
+    ticket_id: str
+    ticket: str
+    appointment_id: str
+    patient_ref: str
+    is_new: bool
+
+
+class Ticket(Given):
+    """`state`: waiting, called, serving, missed, done, no_show. `before` counts who waits in front, null unless waiting."""
+
+    id: str
+    ticket: str
+    state: str
+    patient_ref: str
+    appointment_id: str
+    clinic: Words
+    department: Words
+    doctor: Words | None
+    room: Words | None
+    passes: int
+    calls: int
+    starts_at: datetime
+    checked_in_at: datetime
+    called_at: datetime | None
+    before: int | None
+    now_calling: list[str]
+
+
+# The record
+
+
+class VisitLine(Given):
+    id: str
+    at: datetime | None
+    state: str
+    source: str
+    department: Words | None
+    doctor: Words | None
+
+
+class PersonRecords(Given):
+    """The visits of one person, newest first: days and states. What was written is opened one by one."""
+
+    patient_ref: str
+    visits: list[VisitLine]
+
+
+class Diagnosis(Given):
+    code: str
+    name: Words
+    note: str
+
+
+class Advice(Given):
+    text: str
+
+
+class PrescriptionLine(Given):
+    name: str
+    dose: str
+    frequency: str
+    days: int | None
+
+
+class Prescription(Given):
+    status: str
+    at: datetime | None
+    lines: list[PrescriptionLine]
+
+
+class Measurement(Given):
+    """`flag`: L, LL, N, H, HH; null where nobody judged it. `reference` is the range as it is printed."""
+
+    code: str
+    name_zh: str
+    name_en: str
+    value: str
+    unit: str
+    low: Decimal | None
+    high: Decimal | None
+    reference: str
+    flag: str | None
+    at: datetime | None
+
+
+class Report(Given):
+    title: Words | None
+    status: str
+    at: datetime | None
+    conclusion: str
+    measurements: list[Measurement]
+    is_void: bool
+
+
+class Trend(Given):
+    code: str
+    name: Words
+    unit: str
+    points: list[Measurement]
+
+
+class Visit(Given):
+    """A visit opened. That it was opened stands in the person's own log, as `event_id`."""
+
+    id: str
+    patient_ref: str
+    at: datetime | None
+    state: str
+    source: str
+    department: Words | None
+    doctor: Words | None
+    place: str
+    reason: str
+    diagnoses: list[Diagnosis]
+    advice: list[Advice]
+    prescriptions: list[Prescription]
+    reports: list[Report]
+    trends: list[Trend]
+    event_id: str | None
+
+
+# Receipts
+
+
+class ReceiptLine(Given):
+    """One event. `state` is "sealed" once a published checkpoint covers it, "pending" before."""
+
+    id: str
+    at: datetime
+    type: str
+    side: str
+    subject: str
+    is_mine: bool
+    actor_kind: str
+    role: str
+    who_zh: str
+    who_en: str
+    detail: dict[str, str | int | bool | None]
+    purpose: str
+    reason: str
+    state: str
+
+
+class ReceiptPage(Given):
+    """Newest first; `next` goes on, null at the end."""
+
+    receipts: list[ReceiptLine]
+    next: str | None
+
+
+class Receipt(Given):
+    """One event with its receipt (c2sp.org/tlog-proof), to be checked offline; null while it is pending."""
+
+    receipt: ReceiptLine
+    tlog_proof: str | None
+
+
+class Description(BaseModel):
+    """This description: OpenAPI 3.1."""
+
+    model_config = ConfigDict(extra="allow")
+
+    openapi: str
+    info: dict[str, Any]
+    paths: dict[str, Any]

@@ -1,0 +1,103 @@
+"""What calls bring. Strict: a number is no string, and a field that is not here is a mistake of the client's."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, RootModel
+
+Ref = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+EventId = Annotated[str, Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+
+
+class Form(BaseModel):
+    """Base of them all."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+
+
+class Nothing(Form):
+    """No fields: the address says it all."""
+
+
+class Login(Form):
+    """What `wx.login` gave: it works once, for five minutes."""
+
+    code: Annotated[str, Field(min_length=1, max_length=512)]
+
+
+class BindResidentID(Form):
+    """A person with a resident ID (GB 11643)."""
+
+    document: Literal["resident_id"]
+    relation: Literal["self", "guardian"]
+    name: Annotated[str, Field(max_length=200)]
+    number: Annotated[str, Field(max_length=64)]
+    consent: bool
+
+
+class BindPassport(Form):
+    """A person with a passport: country (ISO 3166 alpha-3), number, name as printed."""
+
+    document: Literal["passport"]
+    relation: Literal["self", "guardian"]
+    name: Annotated[str, Field(max_length=200)]
+    country: Annotated[str, Field(max_length=8)]
+    number: Annotated[str, Field(max_length=64)]
+    birth_on: date
+    sex: Literal["male", "female", "unknown"]
+    consent: bool
+
+
+class Bind(RootModel[Annotated[BindResidentID | BindPassport, Field(discriminator="document")]]):
+    """Who is to be bound: oneself, or one's child. `consent` is to the processing of sensitive data, given separately."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+
+class Proof(Form):
+    """The six digits from the phone on file, or from the desk."""
+
+    code: Annotated[str, Field(min_length=1, max_length=32)]
+
+
+class Hold(Form):
+    """For whom, and which slot."""
+
+    person: Ref
+    slot: Ref
+
+
+class CheckIn(Form):
+    """The code that was scanned (22 characters) or typed (six digits) at the clinic, and which appointments to check in."""
+
+    code: Annotated[str, Field(min_length=1, max_length=64)]
+    appointments: Annotated[list[Ref], Field(min_length=1, max_length=20)]
+
+
+class SessionsQuery(Form):
+    """A department, by its id, and a day of the hospital's calendar."""
+
+    department: Ref
+    day: date
+
+
+class SlotsQuery(Form):
+    """A session, by its id, and a day."""
+
+    session: Ref
+    day: date
+
+
+class ReceiptsQuery(Form):
+    """`act` are one's own, `look` others' looks (谁看过); `before` is the `next` of the page before."""
+
+    side: Literal["act", "look"] = "act"
+    before: EventId | None = None
+
+
+class ReceiptQuery(Form):
+    """`me` tells whose it is; `show` proves the same and tells nobody whose."""
+
+    form: Literal["me", "show"] = "me"
