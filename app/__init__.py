@@ -40,6 +40,7 @@ def create_app(settings: Settings | None = None, clock: Callable[[], datetime] |
         SESSION_COOKIE_SECURE=not settings.insecure_cookies,
         TRUSTED_HOSTS=list(settings.trusted_hosts) if settings.trusted_hosts else None,
         PERMANENT_SESSION_LIFETIME=365 * 24 * 3600,
+        SESSION_REFRESH_EACH_REQUEST=False,  # polls answer late: only a page that changed the cookie sends it
         BABEL_DEFAULT_LOCALE="zh_Hans_CN",
     )
     app.secret_key = read_secret(settings.secret_key_file)

@@ -98,16 +98,17 @@ def someone_arrives(session: Session, house: DemoHouse, session_id: str, now: da
     starts_at = session.get_one(Slot, free[0]).starts_at
     booked_at = starts_at - timedelta(minutes=50)
     arrived_at = min(now, starts_at + timedelta(minutes=10))
-    actor, ref = _next_of_crowd(session, booked_at)
+    actor, ref = _next_of_crowd(session, session_id, booked_at)
     held = booking.hold(session, actor, ref, free[0], booked_at)
     booking.confirm(session, actor, held.id, booked_at)
     checkin.check_in(session, actor, held.id, Presence(house.clinic, arrived_at), arrived_at)
     return True
 
 
-def _next_of_crowd(session: Session, now: datetime) -> tuple[Actor, str]:
-    """Return (actor, ref) of somebody of the crowd who has no open appointment."""
-    number = 0
+def _next_of_crowd(session: Session, session_id: str, now: datetime) -> tuple[Actor, str]:
+    """Return (actor, ref) of somebody of the crowd who has no open appointment; each session begins with those after
+    the ones that it has seen."""
+    number = int(session.scalar(select(func.count()).select_from(Ticket).where(Ticket.session_id == session_id)) or 0)
     while True:
         player = crowd(number)
         account = accounts.account_for_phone(session, f"+861990000{number:04d}", now)
