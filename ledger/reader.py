@@ -33,6 +33,12 @@ class LogReader:
         with self._store.view() as view:
             return view.newest_size() or 0
 
+    def newest(self) -> tuple[str, int]:
+        """Return the newest checkpoint and when it was published, in milliseconds since 1970 (unsigned: our statement)."""
+        with self._store.view() as view:
+            _, note = _newest(view)
+            return note, view.newest_published_ms() or 0
+
     def read_tile(self, level: int, index: int, width: int = TILE_WIDTH) -> bytes:
         """Return the first `width` hashes of a hash tile."""
         with self._store.view() as view:

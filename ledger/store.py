@@ -79,6 +79,9 @@ class View(Protocol):
     def newest_size(self) -> int | None:
         """Return the size that the last published checkpoint covers, or None."""
 
+    def newest_published_ms(self) -> int | None:
+        """Return when the last checkpoint was published, in milliseconds since 1970, or None. Our statement: unsigned."""
+
     def index_of(self, entry: bytes) -> int | None:
         """Return the index of `entry`, or None while it waits or if there is none such."""
 

@@ -68,8 +68,8 @@ def page_of(
     is_look = and_(Event.side == "look", or_(Event.actor_ref.is_(None), Event.actor_ref != actor.ref))
     query = query.where(is_look if side == "look" else ~is_look)
     if before is not None:
-        query = query.where(Event.id < before)
-    rows = session.scalars(query.order_by(Event.id.desc()).limit(limit + 1)).all()
+        query = query.where(Event.serial < events.serial_of(before))
+    rows = session.scalars(query.order_by(Event.serial.desc()).limit(limit + 1)).all()
     lines = [_line(session, actor, row) for row in rows[:limit]]
     return lines, (rows[limit - 1].id if len(rows) > limit else None)
 
@@ -77,7 +77,7 @@ def page_of(
 def newest_for(session: Session, actor: Actor, now: datetime) -> str | None:
     """Return the id of the newest event of the actor, for a page to see whether anything is new."""
     return session.scalars(
-        select(Event.id).where(or_(*_reach(session, actor, now))).order_by(Event.id.desc()).limit(1)
+        select(Event.id).where(or_(*_reach(session, actor, now))).order_by(Event.serial.desc()).limit(1)
     ).first()
 
 

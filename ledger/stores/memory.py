@@ -22,7 +22,7 @@ class MemoryStore:
         self._queue: list[Pending] = []  # all of them, by serial, which counts from 1
         self._serials: list[int] = []  # by index
         self._indices: dict[bytes, int | None] = {}
-        self._notes: list[tuple[int, str]] = []
+        self._notes: list[tuple[int, str, int]] = []
 
     def add_pending(self, entry: bytes, at_ms: int) -> int:
         """Put `entry` into the queue and return its serial. Raises StoreError if it is there already."""
@@ -60,7 +60,7 @@ class MemoryStore:
         with self._lock:
             if self._notes and self._notes[-1][0] >= size:
                 return False
-            self._notes.append((size, note))
+            self._notes.append((size, note, published_ms))
             return True
 
     def load_tree(self) -> Tree | None:
@@ -80,6 +80,9 @@ class MemoryStore:
 
     def newest_size(self) -> int | None:
         return self._notes[-1][0] if self._notes else None
+
+    def newest_published_ms(self) -> int | None:
+        return self._notes[-1][2] if self._notes else None
 
     def index_of(self, entry: bytes) -> int | None:
         return self._indices.get(entry)

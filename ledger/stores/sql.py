@@ -151,7 +151,7 @@ _SQL = {
     "pending": "SELECT serial, entry, at_ms FROM ledger_entry WHERE idx IS NULL ORDER BY serial LIMIT :limit",
     "publish": "INSERT INTO ledger_checkpoint (size, note, published_ms) SELECT :size, :note, :published_ms"
     " WHERE NOT EXISTS (SELECT 1 FROM ledger_checkpoint WHERE size >= :size)",
-    "newest": "SELECT size, note FROM ledger_checkpoint ORDER BY size DESC LIMIT 1",
+    "newest": "SELECT size, note, published_ms FROM ledger_checkpoint ORDER BY size DESC LIMIT 1",
     "index_of": "SELECT idx FROM ledger_entry WHERE entry = :entry",
     "serial_at": "SELECT serial FROM ledger_entry WHERE idx = :idx",
     "entries": "SELECT entry FROM ledger_entry WHERE idx >= :start AND idx < :stop ORDER BY idx",
@@ -227,6 +227,10 @@ class SQLView:
     def newest_size(self) -> int | None:
         row = self._run("newest").one_or_none()
         return None if row is None else int(row.size)
+
+    def newest_published_ms(self) -> int | None:
+        row = self._run("newest").one_or_none()
+        return None if row is None else int(row.published_ms)
 
     def index_of(self, entry: bytes) -> int | None:
         index = self._run("index_of", entry=entry).scalar()
@@ -313,6 +317,10 @@ class SQLStore:
     def newest_size(self) -> int | None:
         with self.view() as view:
             return view.newest_size()
+
+    def newest_published_ms(self) -> int | None:
+        with self.view() as view:
+            return view.newest_published_ms()
 
     def index_of(self, entry: bytes) -> int | None:
         with self.view() as view:

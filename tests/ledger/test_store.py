@@ -127,6 +127,7 @@ def test_checkpoints_are_published_forward_only(log):
 
     assert log.store.newest_checkpoint() == "five"
     assert log.store.newest_size() == 5
+    assert log.store.newest_published_ms() == 2
 
 
 def test_the_same_entry_is_not_taken_twice(log):

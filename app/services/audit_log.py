@@ -1,0 +1,116 @@
+"""The auditor's book: every event as the ledger binds it, subjects as references only.
+
+Events hold no name and no number of anybody, so an auditor reads all of them; the salts, which make a receipt, stay with the
+subject. Events of the house, which concern no patient, are the auditor's own: their receipts are handed out here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.domain.actor import Actor
+from app.domain.errors import NotFound
+from app.domain.events import CATALOGUE
+from app.models import Event
+from app.services import events, rights
+from ledger.receipt import ForMe, format_extra
+
+PAGE = 50
+SHORT_REF = 8  # characters of a reference: enough to tell two apart on a page
+
+
+@dataclass(frozen=True)
+class AuditLine:
+    """One event on the auditor's list. `subject` is the beginning of a reference, empty for events of the house."""
+
+    id: str
+    at: datetime
+    type: str
+    actor_kind: str
+    role: str
+    subject: str
+    seq: int
+    entry: bytes
+
+
+@dataclass(frozen=True)
+class AuditedEvent:
+    """One event as it was recorded: both halves as they lie under the ledger's entry."""
+
+    line: AuditLine
+    open: dict[str, Any]
+    own: dict[str, Any]
+
+
+def page_of(
+    session: Session,
+    actor: Actor,
+    now: datetime,
+    *,
+    event_type: str | None = None,
+    before: str | None = None,
+    limit: int = PAGE,
+) -> tuple[list[AuditLine], str | None]:
+    """Return (events newest first, the id to go on before, or None), of one type if asked. Raises NotAllowed.
+
+    A type that does not exist has no events.
+    """
+    rights.audit_events(actor, now)
+    query = select(Event)
+    if event_type:
+        query = query.where(Event.type == event_type)
+    if before:
+        query = query.where(Event.serial < events.serial_of(before))
+    rows = session.scalars(query.order_by(Event.serial.desc()).limit(limit + 1)).all()
+    lines = [_audited(session, row).line for row in rows[:limit]]
+    return lines, (rows[limit - 1].id if len(rows) > limit else None)
+
+
+def one(session: Session, actor: Actor, event_id: str, now: datetime) -> AuditedEvent:
+    """Return one event. Raises NotAllowed, NotFound."""
+    rights.audit_events(actor, now)
+    return _audited(session, _found(session, event_id))
+
+
+def extra_of(session: Session, actor: Actor, event_id: str, now: datetime) -> tuple[bytes, bytes]:
+    """Return (entry, extra) of an event of the house, for the log's reader to complete.
+
+    Raises NotAllowed; NotFound also for a patient's event: its receipt is the patient's.
+    """
+    rights.audit_events(actor, now)
+    row = _found(session, event_id)
+    if row.subject_ref is not None:
+        raise NotFound()
+    return row.entry, format_extra(ForMe(*events.open_event(session, row)))
+
+
+def types() -> list[str]:
+    """Return the types to choose from."""
+    return list(CATALOGUE)
+
+
+def _found(session: Session, event_id: str) -> Event:
+    row = session.get(Event, event_id)
+    if row is None:
+        raise NotFound()
+    return row
+
+
+def _audited(session: Session, row: Event) -> AuditedEvent:
+    opened, own = events.read_event(session, row)
+    line = AuditLine(
+        id=row.id,
+        at=row.at,
+        type=row.type,
+        actor_kind=row.actor_kind,
+        role=str(own["actor"]["role"] or ""),
+        subject=(row.subject_ref or "")[:SHORT_REF],
+        seq=row.seq,
+        entry=row.entry,
+    )
+    return AuditedEvent(line, opened, own)

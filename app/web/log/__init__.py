@@ -1,0 +1,122 @@
+"""The public door: the ledger as https://c2sp.org/tlog-tiles serves it, a page about it for people, and the check of receipts.
+
+Everything here is for everybody and says nothing about anybody. Files may be read by scripts of other sites, so that
+anybody can build a check of their own.
+"""
+
+from __future__ import annotations
+
+import base64
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import Blueprint, Response, make_response, render_template, request
+
+from app.web import event_words
+from app.web.house import house
+from app.web.login import public
+from app.web.sealing import base_url, sealing_stalled, verifier_keys
+from ledger.checkpoint import parse_checkpoint
+from ledger.errors import MalformedPath, NotInLog
+from ledger.note import parse_note
+from ledger.tiles import parse_bundle_path, parse_tile_path
+
+bp = Blueprint("log", __name__)
+
+CHECKPOINT_CACHE = "public, max-age=2"  # seconds; a new one may come every few milliseconds
+TILE_CACHE = "public, max-age=31536000, immutable"  # a tile at its path never changes, a partial one neither
+TEXT = "text/plain; charset=utf-8"
+BINARY = "application/octet-stream"
+
+
+@bp.app_context_processor
+def sealing_words() -> dict[str, Any]:
+    """What the staff's frame asks before it shows its banner."""
+    return {"sealing_stalled": sealing_stalled}
+
+
+@bp.get("/ledger/checkpoint")
+@public
+def checkpoint() -> Response:
+    """The newest checkpoint, a signed note; 404 before the first."""
+    try:
+        return _file(house().log.read_checkpoint().encode(), TEXT, CHECKPOINT_CACHE)
+    except NotInLog:
+        return _absent()
+
+
+@bp.get("/ledger/tile/<path:path>")
+@public
+def tile(path: str) -> Response:
+    """A hash tile or an entry bundle, full or partial; 404 for any that the published tree has not, or not so spelled."""
+    try:
+        return _file(_tile(f"tile/{path}"), BINARY, TILE_CACHE)
+    except (MalformedPath, NotInLog):
+        return _absent()
+
+
+def _tile(path: str) -> bytes:
+    if path.startswith("tile/entries/"):
+        bundle: bytes = house().log.read_bundle(*parse_bundle_path(path))
+        return bundle
+    hashes: bytes = house().log.read_tile(*parse_tile_path(path))
+    return hashes
+
+
+@bp.get("/ledger/keys")
+@public
+def keys() -> Response:
+    """The log's verifier keys, one a line."""
+    return _file("".join(f"{key}\n" for key in verifier_keys()).encode(), TEXT, "public, max-age=300")
+
+
+def _file(data: bytes, kind: str, cache: str) -> Response:
+    answer = make_response(data)
+    answer.headers["Content-Type"] = kind
+    answer.headers["Cache-Control"] = cache
+    return _for_everybody(answer)
+
+
+def _absent() -> Response:
+    answer = make_response("not found\n", 404)
+    answer.headers["Content-Type"] = TEXT
+    answer.headers["Cache-Control"] = "no-store"
+    return _for_everybody(answer)
+
+
+def _for_everybody(answer: Response) -> Response:
+    answer.headers["Access-Control-Allow-Origin"] = "*"
+    answer.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    return answer
+
+
+@bp.get("/ledger/")
+@public
+def ledger() -> str:
+    """The ledger for people: how long it is, what was signed last, what that proves and what not, and how to check it."""
+    size, root, published_at = 0, "", None
+    try:
+        note, published_ms = house().log.newest()
+    except NotInLog:
+        pass
+    else:
+        newest = parse_checkpoint(parse_note(note.encode()).text)
+        size, root = newest.size, base64.b64encode(newest.root).decode()
+        published_at = datetime.fromtimestamp(published_ms / 1000, UTC)
+    return render_template(
+        "log/ledger.html",
+        size=size,
+        root=root,
+        published_at=published_at,
+        origin=house().settings.ledger_origin,
+        keys=verifier_keys(),
+        address=base_url(request.host_url) + "/ledger/",
+    )
+
+
+@bp.get("/verify")
+@public
+def verify() -> str:
+    """Check a receipt, from a file or pasted, with no account: it stays in the browser."""
+    types, fields = event_words.for_check()
+    return render_template("log/verify.html", keys=verifier_keys(), event_words=types, field_words=fields)

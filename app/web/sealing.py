@@ -1,0 +1,41 @@
+"""Receipts as every door needs them: whether they are sealed, the keys that check them, the file to take away.
+
+Whether something is sealed is asked of the published log, never of a memory of our own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flask import Response, make_response
+
+from app.web.house import house
+
+
+def states_of(entries: Sequence[bytes]) -> list[str]:
+    """Return "sealed" for each entry that a published checkpoint covers, "pending" for the others."""
+    return ["pending" if index is None else "sealed" for index in house().log.published_indices(entries)]
+
+
+def sealing_stalled() -> bool:
+    """Tell whether the sequencer is away: acts go on and their receipts wait (I10). For the staff's banner."""
+    return bool(house().bell.is_stalled())
+
+
+def verifier_keys() -> list[str]:
+    """Return the log's verifier keys, each in its text form."""
+    return [key.format() for key in house().log_keys]
+
+
+def base_url(host_url: str) -> str:
+    """Return the address that others reach this site by, without a slash at its end."""
+    return house().settings.public_url or host_url.rstrip("/")
+
+
+def file_answer(file: str, name: str) -> Response:
+    """Return a receipt as a download, byte for byte; nobody between keeps a copy."""
+    answer = make_response(file)
+    answer.headers["Content-Type"] = "text/plain; charset=utf-8"
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
