@@ -1,0 +1,1 @@
+"""How fast the hospital answers on the machine at hand; `python -m bench` writes `docs/benchmarks.md`."""
