@@ -27,6 +27,11 @@ class Output:
             self._write("launcher", text)
             print(text, flush=True)
 
+    def note(self, text: str) -> None:
+        """The launcher's words for the file only."""
+        with self._turn:
+            self._write("launcher", text)
+
     def ending(self) -> None:
         """From here on what the processes say goes to the file only."""
         self._ending = True

@@ -84,7 +84,7 @@ class Supervisor:
     def run(self) -> int:
         """Start everything and watch; returns the exit status once all processes have ended."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, lambda _number, _frame: self._news.put(self._stop))
+            signal.signal(number, lambda caught, _frame: self._news.put(lambda: self._asked_to_end(caught)))
         for child in self._children:
             self._start(child)
         while not self._stopping:
@@ -110,6 +110,10 @@ class Supervisor:
     def end(self, status: int) -> None:
         """Stop the site with this exit status."""
         self._status = status
+        self._stop()
+
+    def _asked_to_end(self, number: int) -> None:
+        self._output.note(f"asked to end by {signal.Signals(number).name}")
         self._stop()
 
     def _stop(self) -> None:
