@@ -7,7 +7,8 @@ that somebody begins without either: that one reads, and its first write fails.
 
 SQLite 3.7.0 to 3.51.2 can lose a commit or corrupt the file when two connections meet at a WAL reset
 (https://sqlite.org/wal.html#the_wal_reset_bug). With such a library the journal is a file that is truncated instead of
-a write-ahead log, and `allows_several_processes` is False: one web worker, with more threads.
+a write-ahead log, and `allows_several_processes` is False: one web worker, with more threads. A commit then waits for
+those who read, so that a thread which records inside its own `reading` is told after a while that the file is locked.
 
 Durability: WAL needs `synchronous=FULL`, TRUNCATE needs EXTRA. In a simulated power cut after 300 acknowledged commits
 each of these kept 300; WAL with NORMAL kept none, and Python's defaults lost the last.

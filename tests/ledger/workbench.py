@@ -125,7 +125,7 @@ class Log:
     def notes(self):
         """Return every checkpoint that was ever published."""
         if self.kind == "memory":
-            return [note for _, note in self.store._notes]
+            return [published[1] for published in self.store._notes]
         with reading(self.engine) as connection:
             return list(connection.execute(select(ledger_checkpoint.c.note)).scalars())
 
