@@ -3,7 +3,7 @@
     diagnosis      {code, name_zh, name_en, note}
     advice         {text}
     prescription   {lines: [{name, dose, frequency, days}]}; of an imported one `days` is null and `dose` its whole text
-    report         {title_zh, title_en}; an imported one may have {conclusion} too
+    report         {title_zh, title_en, order: [ids of its observations]}; an imported one may have {conclusion} too
     observation    {code, name_zh, name_en, value, unit, low, high, flag}; an imported one may have {range_text, parts: […]}
 
 Numbers that were measured are decimal text, never floats: 6.10 was measured to two places.

@@ -116,6 +116,17 @@ class Chart:
 
 
 @dataclass(frozen=True)
+class OwnVisit:
+    """The visit that a doctor writes, with the ticket that it came by; `is_open` until it is finished."""
+
+    chart: Chart
+    is_open: bool
+    session_id: str
+    ticket_id: str
+    ticket: str
+
+
+@dataclass(frozen=True)
 class History:
     """What a treating doctor reads of a person: the newest visits, records of no visit, and courses over all of them."""
 
@@ -164,10 +175,18 @@ def _diagnosis(content: dict[str, Any]) -> Diagnosis:
     return Diagnosis(content["code"], Words(content["name_zh"], content["name_en"]), content["note"])
 
 
+def arranged(opened: Sequence[Opened]) -> list[Opened]:
+    """Return what was opened with the values of each report in the report's own order."""
+    place = {
+        id: i for one in opened if one.row.kind == Kind.REPORT for i, id in enumerate(one.content.get("order", ()))
+    }
+    return sorted(opened, key=lambda one: (one.row.report_id or "", place.get(one.row.id, 0)))
+
+
 def _reports(opened: Sequence[Opened]) -> tuple[Report, ...]:
     """Gather measurements under their reports; those of none come last, each status by itself."""
     measured: dict[str | None, list[Opened]] = {}
-    for one in opened:
+    for one in arranged(opened):
         if one.row.kind == Kind.OBSERVATION:
             measured.setdefault(one.row.report_id, []).append(one)
     reports = []
@@ -195,13 +214,14 @@ def drawn(opened: Iterable[Opened], series: Iterable[Opened]) -> list[Opened]:
 
 
 def trends(opened: Sequence[Opened], series: Iterable[Opened]) -> tuple[Trend, ...]:
-    """Return a trend for each analyte among `opened` that `series` has at least twice in the same unit."""
-    wanted = {key for one in opened for key, _ in _drawable(one)}
-    points: dict[tuple[str, str], list[Measurement]] = {}
+    """Return a trend for each analyte among `opened`, in its order, that `series` has at least twice in the same unit."""
+    points: dict[tuple[str, str], list[Measurement]] = {
+        key: [] for one in arranged(opened) for key, _ in _drawable(one)
+    }
     for one in series:
         for key, value in _drawable(one):
-            if key in wanted:
-                points.setdefault(key, []).append(value)
+            if key in points:
+                points[key].append(value)
     return tuple(
         Trend(code, Words(values[-1].name_zh, values[-1].name_en), unit, tuple(values))
         for (code, unit), values in points.items()

@@ -20,9 +20,10 @@ from app.domain.calendar import hospital_day
 from app.domain.clinical import Kind
 from app.domain.errors import NotFound, VisitClosed
 from app.domain.ids import new_ref
-from app.models import Bound, ClinicalRecord, ClinicSession, Department, Staff, Visit
+from app.domain.tickets import format_ticket
+from app.models import Bound, ClinicalRecord, ClinicSession, Department, Staff, Ticket, Visit
 from app.services import chart, disclosure, events, rights
-from app.services.chart import Chart, History, Opened, OthersLine, VisitLine
+from app.services.chart import Chart, History, Opened, OthersLine, OwnVisit, VisitLine
 from app.services.clinics import Words
 from app.services.sealing import open_payload, seal_next
 
@@ -85,6 +86,26 @@ def open_others(session: Session, actor: Actor, record_id: str, now: datetime) -
     series = _series_beside(session, row.patient_ref, opened, grant)
     event_id = _disclose(session, actor, row.patient_ref, [], [*opened, *series], now)
     return _lay_out(session, None, opened, series, event_id)
+
+
+def open_own_visit(session: Session, actor: Actor, visit_id: str, now: datetime) -> OwnVisit:
+    """Return the visit in which the actor is the clinician, with what was signed in it so far.
+
+    Only records that this sitting has not seen (nor signed) lately make an event; an empty visit opens nothing.
+    Raises NotFound, NotAllowed.
+    """
+    visit = own_visit(session, actor, visit_id)
+    grant = rights.see_health(session, actor, visit.patient_ref, now)
+    opened = _open(session, _records_of(session, [visit.id], grant))
+    event_id = _disclose(session, actor, visit.patient_ref, [], opened, now)
+    ticket = session.scalar(select(Ticket).where(Ticket.appointment_id == visit.appointment_id))
+    return OwnVisit(
+        chart=_lay_out(session, visit, opened, (), event_id),
+        is_open=visit.state == "in_progress",
+        session_id=visit.session_id or "",
+        ticket_id=ticket.id if ticket else "",
+        ticket=format_ticket(ticket.letter, ticket.number) if ticket else "",
+    )
 
 
 def open_history(
@@ -240,15 +261,13 @@ def sign_results(
         raise ValueError("a report has values")
     visit = visit_for_writing(session, actor, visit_id, now)
     report = _new_record(visit, Kind.REPORT, "final", now, actor)
-    seal_next(session, report, {"title_zh": title_zh, "title_en": title_en})
+    measured = [_new_record(visit, Kind.OBSERVATION, "final", now, actor) for _ in values]
+    seal_next(session, report, {"title_zh": title_zh, "title_en": title_en, "order": [row.id for row in measured]})
     session.flush()
-    rows: list[ClinicalRecord] = [report]
-    for value in values:
-        row = _new_record(visit, Kind.OBSERVATION, "final", now, actor)
+    for row, value in zip(measured, values, strict=True):
         row.report_id = report.id
         seal_next(session, row, value)
-        rows.append(row)
-    _record_signing(session, actor, visit, rows, now)
+    _record_signing(session, actor, visit, [report, *measured], now)
     return report.id
 
 

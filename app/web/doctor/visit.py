@@ -1,0 +1,183 @@
+"""Writing a visit: each part is signed by itself, and what may be read of the person is opened behind one button."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask import Response, make_response, render_template, request
+
+from app.domain import clinical
+from app.domain.clinical import MOST_LINES, Kind, PrescriptionLine
+from app.domain.errors import BadInput
+from app.domain.icd import COMMON
+from app.services import identity, records
+from app.web.charts import picture
+from app.web.disclosing import disclosing
+from app.web.doctor import bp
+from app.web.login import staff_required
+from app.web.messages import words_for
+from app.web.transaction import Act, act, see_other
+
+DRUG = ("name", "dose", "frequency", "days")
+RESULT = ("analyte", "value")
+LINES = 3  # empty lines that a form begins with
+REPORT_TITLE = ("检验结果", "Laboratory results")
+
+Rows = list[dict[str, str]]
+
+
+@dataclass(frozen=True)
+class Typed:
+    """What a form brought that was not signed, and what is wrong with it: field, or field and line, to words."""
+
+    values: dict[str, str] = field(default_factory=dict)
+    drugs: Rows = field(default_factory=list)
+    results: Rows = field(default_factory=list)
+    errors: dict[str, str] = field(default_factory=dict)
+
+
+@bp.get("/visits/<visit_id>")
+@staff_required("doctor")
+@disclosing
+def visit(visit_id: str) -> Any:
+    """The visit with what was signed in it. With `history` also what the person's record holds besides: one disclosure."""
+    with act() as a:
+        words = _open(a, visit_id)
+    return _page(words, Typed())
+
+
+def _open(a: Act, visit_id: str) -> dict[str, Any]:
+    """Return what the page shows of the visit and the person, every opening recorded."""
+    own = records.open_own_visit(a.session, a.actor, visit_id, a.now)
+    who = identity.masked(a.session, [own.chart.patient_ref], a.now).get(own.chart.patient_ref)
+    history = None
+    if _is_history_open():
+        history = records.open_history(a.session, a.actor, own.chart.patient_ref, a.now, beside=visit_id)
+    return {"own": own, "who": who, "history": history}
+
+
+def _is_history_open() -> bool:
+    return request.values.get("history") == "1"
+
+
+def _page(words: dict[str, Any], typed: Typed, status: int = 200) -> Response:
+    page = render_template(
+        "doctor/visit.html",
+        **words,
+        typed=typed,
+        drugs=_padded(typed.drugs, DRUG),
+        results=_padded(typed.results, RESULT),
+        diagnoses=COMMON.values(),
+        analytes=clinical.ANALYTES,
+        most_lines=MOST_LINES,
+        picture=picture,
+    )
+    return make_response(page, status)
+
+
+def _padded(rows: Rows, names: tuple[str, ...]) -> Rows:
+    empty = dict.fromkeys(names, "")
+    return [*rows, *(empty for _ in range(LINES - len(rows)))]
+
+
+def _rows(names: tuple[str, ...]) -> Rows:
+    """Return the lines of a form that have anything in them, in order, as many as a form may have at most."""
+    columns = [request.form.getlist(name)[:MOST_LINES] for name in names]
+    lines = [dict(zip(names, cells, strict=True)) for cells in zip(*columns, strict=False)]
+    return [line for line in lines if any(cell.strip() for cell in line.values())]
+
+
+def _here(visit_id: str) -> dict[str, Any]:
+    return see_other("doctor.visit", visit_id=visit_id, **({"history": "1"} if _is_history_open() else {}))
+
+
+def _again(visit_id: str, typed: Typed) -> Response:
+    """Show the page again with what was typed; nothing was signed."""
+    with act() as a:
+        words = _open(a, visit_id)
+        a.answer = _here(visit_id)
+    return _page(words, typed, 400 if typed.errors else 200)
+
+
+def _sign(visit_id: str, kind: Kind, payload: dict[str, Any]) -> Any:
+    with act() as a:
+        records.sign(a.session, a.actor, visit_id, kind, payload, a.now)
+        a.answer = _here(visit_id)
+    return a.sealed()
+
+
+@bp.post("/visits/<visit_id>/diagnosis")
+@staff_required("doctor")
+def sign_diagnosis(visit_id: str) -> Any:
+    """Sign one diagnosis."""
+    typed = {name: request.form.get(name, "") for name in ("code", "note")}
+    try:
+        payload = clinical.diagnosis(typed["code"], typed["note"])
+    except BadInput as wrong:
+        return _again(visit_id, Typed(typed, errors={wrong.field: words_for(wrong).title}))
+    return _sign(visit_id, Kind.DIAGNOSIS, payload)
+
+
+@bp.post("/visits/<visit_id>/advice")
+@staff_required("doctor")
+def sign_advice(visit_id: str) -> Any:
+    """Sign one piece of advice."""
+    typed = {"advice": request.form.get("advice", "")}
+    try:
+        payload = clinical.advice(typed["advice"])
+    except BadInput as wrong:
+        return _again(visit_id, Typed(typed, errors={wrong.field: words_for(wrong).title}))
+    return _sign(visit_id, Kind.ADVICE, payload)
+
+
+@bp.post("/visits/<visit_id>/prescription")
+@staff_required("doctor")
+def sign_prescription(visit_id: str) -> Any:
+    """Sign one prescription of several lines, or show one more empty line."""
+    rows = _rows(DRUG)
+    if "more" in request.form:
+        return _again(visit_id, Typed(drugs=_one_more(rows, DRUG)))
+    lines: list[PrescriptionLine]
+    lines, errors = _read(rows, lambda row: clinical.prescription_line(**row))
+    if not rows:
+        errors = {"name-0": words_for(BadInput("name")).title}
+    if errors:
+        return _again(visit_id, Typed(drugs=rows, errors=errors))
+    return _sign(visit_id, Kind.PRESCRIPTION, clinical.prescription(lines))
+
+
+@bp.post("/visits/<visit_id>/results")
+@staff_required("doctor")
+def sign_results(visit_id: str) -> Any:
+    """Sign one report of several values, or show one more empty line."""
+    rows = [row for row in _rows(RESULT) if row["value"].strip() or not row["analyte"]]
+    if "more" in request.form:
+        return _again(visit_id, Typed(results=_one_more(rows, RESULT)))
+    values: list[dict[str, Any]]
+    values, errors = _read(rows, lambda row: clinical.observation(row["analyte"], row["value"]))
+    if not rows:
+        errors = {"value-0": words_for(BadInput("value")).title}
+    if errors:
+        return _again(visit_id, Typed(results=rows, errors=errors))
+    with act() as a:
+        records.sign_results(a.session, a.actor, visit_id, *REPORT_TITLE, values, a.now)
+        a.answer = _here(visit_id)
+    return a.sealed()
+
+
+def _one_more(rows: Rows, names: tuple[str, ...]) -> Rows:
+    full = _padded(rows, names)
+    return [*full, dict.fromkeys(names, "")][:MOST_LINES]
+
+
+def _read(rows: Rows, read: Callable[[dict[str, str]], Any]) -> tuple[list[Any], dict[str, str]]:
+    """Return (what the lines say, what is wrong by field and line)."""
+    found, errors = [], {}
+    for index, row in enumerate(rows):
+        try:
+            found.append(read(row))
+        except BadInput as wrong:
+            errors[f"{wrong.field}-{index}"] = words_for(wrong).title
+    return found, errors
