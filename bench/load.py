@@ -31,7 +31,7 @@ class Answer:
     def cookies(self) -> dict[str, str]:
         """Return the cookies that this answer sets."""
         pairs = (value.split(";")[0].split("=", 1) for key, value in self.headers if key == "set-cookie")
-        return {name: value for name, value in pairs}
+        return dict(pairs)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)

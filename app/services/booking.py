@@ -232,8 +232,7 @@ def _own(session: Session, actor: Actor, appointment_id: str, now: datetime) -> 
     if actor.kind == "staff":
         rights.run_desk(actor, row.clinic_id, now)
     else:
-        rights.see_own(session, actor, row.patient_ref, now, recorded_at=row.created_at)
-        rights.act_for(session, actor, row.patient_ref, now)
+        rights.arrange(session, actor, row.patient_ref, now, recorded_at=row.created_at)
     return row
 
 

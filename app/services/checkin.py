@@ -7,9 +7,10 @@ UPDATE itself, under a UNIQUE constraint (Q4): no number twice, none skipped, be
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import and_, select, update
 from sqlalchemy.orm import Session
@@ -116,18 +117,7 @@ def check_in(session: Session, actor: Actor, appointment_id: str, presence: Pres
         CheckInTooEarly, CheckInTooLate: outside the clinic's window, with the instant and the minutes.
         PresenceNeeded: this browser was not at that clinic in the last ten minutes.
     """
-    row = _locked(session, appointment_id)
-    rights.see_own(session, actor, row.patient_ref, now, recorded_at=row.created_at)
-    rights.act_for(session, actor, row.patient_ref, now)
-    known = _known(session, row)
-    if known is not None:
-        return known
-    rule = clinics.rules_of(session.get_one(Clinic, row.clinic_id)).check_in
-    with rights.concerning(row.patient_ref):
-        _require_booked(row)
-        rules.require_open(rule, row.starts_at, now)
-        rules.require_presence(presence, row.clinic_id, now)
-    return _issue(session, actor, row, "venue", now)
+    return check_in_all(session, actor, [appointment_id], presence, now)[0]
 
 
 def check_in_all(
@@ -137,20 +127,14 @@ def check_in_all(
 
     Raises what `check_in` raises.
     """
-    wanted = set(appointment_ids)
-    whose = session.execute(
-        select(Appointment.patient_ref, Appointment.starts_at, Appointment.id).where(Appointment.id.in_(wanted))
-    ).all()
-    if len(whose) != len(wanted):
-        raise NotFound()
-    in_order = sorted(tuple(row) for row in whose)  # rows are locked in the order of their subjects
-    return [check_in(session, actor, appointment_id, presence, now) for *_, appointment_id in in_order]
+    return [_by_patient(session, actor, visit, presence, now) for visit in _locked(session, set(appointment_ids))]
 
 
 def check_in_at_desk(session: Session, actor: Actor, appointment_id: str, now: datetime) -> Issued:
     """Return the ticket of somebody who stands at the desk, document seen. The desk decides about early and late, within
     the day. Raises NotFound, NotAllowed, AppointmentMoved."""
-    row = _locked(session, appointment_id)
+    (visit,) = _locked(session, {appointment_id})
+    row = visit.appointment
     rights.run_desk(actor, row.clinic_id, now)
     known = _known(session, row)
     if known is not None:
@@ -160,20 +144,52 @@ def check_in_at_desk(session: Session, actor: Actor, appointment_id: str, now: d
         from_at, to_at = clinics.around_today(now)
         if not from_at <= row.starts_at < to_at:
             raise AppointmentMoved(state=row.state)
-    return _issue(session, actor, row, "desk", now)
+    return _issue(session, actor, visit, "desk", now)
 
 
 # Private
 
 
-def _locked(session: Session, appointment_id: str) -> Appointment:
-    row = session.scalar(select(Appointment).where(Appointment.id == appointment_id).with_for_update())
-    if row is None:
+class _Visit(NamedTuple):
+    """An appointment, locked, with the session and the clinic that it is in."""
+
+    appointment: Appointment
+    sitting: ClinicSession
+    clinic: Clinic
+
+
+def _locked(session: Session, appointment_ids: Set[str]) -> list[_Visit]:
+    """Return the visits, locked in the order of their subjects. Raises NotFound unless all are there."""
+    found = session.execute(
+        select(Appointment, ClinicSession, Clinic)
+        .join(ClinicSession, ClinicSession.id == Appointment.session_id)
+        .join(Clinic, Clinic.id == Appointment.clinic_id)
+        .where(Appointment.id.in_(appointment_ids))
+        .order_by(Appointment.patient_ref, Appointment.starts_at, Appointment.id)
+        .with_for_update(of=Appointment)
+    ).all()
+    if len(found) != len(appointment_ids):
         raise NotFound()
-    return row
+    return [_Visit(*row) for row in found]
+
+
+def _by_patient(session: Session, actor: Actor, visit: _Visit, presence: Presence | None, now: datetime) -> Issued:
+    row = visit.appointment
+    rights.arrange(session, actor, row.patient_ref, now, recorded_at=row.created_at)
+    known = _known(session, row)
+    if known is not None:
+        return known
+    rule = clinics.rules_of(visit.clinic).check_in
+    with rights.concerning(row.patient_ref):
+        _require_booked(row)
+        rules.require_open(rule, row.starts_at, now)
+        rules.require_presence(presence, row.clinic_id, now)
+    return _issue(session, actor, visit, "venue", now)
 
 
 def _known(session: Session, row: Appointment) -> Issued | None:
+    if row.state == "booked":  # the lock is ours, so nobody has its ticket
+        return None
     ticket = session.scalar(select(Ticket).where(Ticket.appointment_id == row.id))
     return None if ticket is None else _issued(ticket, is_new=False)
 
@@ -185,8 +201,8 @@ def _require_booked(row: Appointment) -> None:
         raise AppointmentMoved(state=row.state)
 
 
-def _issue(session: Session, actor: Actor, row: Appointment, method: str, now: datetime) -> Issued:
-    sitting = session.get_one(ClinicSession, row.session_id)
+def _issue(session: Session, actor: Actor, visit: _Visit, method: str, now: datetime) -> Issued:
+    row, sitting = visit.appointment, visit.sitting
     number, letter = session.execute(
         update(Queue)
         .where(Queue.id == sitting.queue_id)

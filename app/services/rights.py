@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -47,48 +47,54 @@ def clinics_of(session: Session, patient_ref: str) -> frozenset[str]:
     )
 
 
-def _must_exist(session: Session, patient_ref: str) -> None:
-    if session.get(Patient, patient_ref) is None:
+def _person(session: Session, patient_ref: str) -> Patient:
+    patient = session.get(Patient, patient_ref)
+    if patient is None:
         raise NotFound()
+    return patient
+
+
+def _own(session: Session, actor: Actor, patient_ref: str) -> tuple[access.Link | None, date | None]:
+    """Return what ties the actor's account to this person, and the person's birth date. Raises NotFound."""
+    patient = _person(session, patient_ref)
+    return people.link_for(session, str(actor.ref), patient_ref), identity.birth_of(session, patient)
 
 
 def see_own(
     session: Session, actor: Actor, patient_ref: str, now: datetime, *, recorded_at: datetime | None = None
 ) -> Grant:
     """Require that the actor's account holds this person. Raises NotFound, NotAllowed, SignInNeeded."""
-    _must_exist(session, patient_ref)
-    question = access.SeeOwn(
-        patient_ref,
-        people.link_for(session, str(actor.ref), patient_ref),
-        recorded_at,
-        identity.birth_of(session, patient_ref),
-    )
-    return access.require(actor, question, now)
+    link, birth_on = _own(session, actor, patient_ref)
+    return access.require(actor, access.SeeOwn(patient_ref, link, recorded_at, birth_on), now)
 
 
 def act_for(session: Session, actor: Actor, patient_ref: str, now: datetime) -> Grant:
     """Require that the actor may book, cancel and check in for this person."""
-    _must_exist(session, patient_ref)
-    question = access.ActFor(
-        patient_ref, people.link_for(session, str(actor.ref), patient_ref), identity.birth_of(session, patient_ref)
-    )
-    return access.require(actor, question, now)
+    link, birth_on = _own(session, actor, patient_ref)
+    return access.require(actor, access.ActFor(patient_ref, link, birth_on), now)
+
+
+def arrange(session: Session, actor: Actor, patient_ref: str, now: datetime, *, recorded_at: datetime) -> Grant:
+    """Require that the actor may see what was recorded then and act on it: `see_own`, then `act_for`, from one look."""
+    link, birth_on = _own(session, actor, patient_ref)
+    access.require(actor, access.SeeOwn(patient_ref, link, recorded_at, birth_on), now)
+    return access.require(actor, access.ActFor(patient_ref, link, birth_on), now)
 
 
 def see_health(
     session: Session, actor: Actor, patient_ref: str, now: datetime, *, recorded_at: datetime | None = None
 ) -> Grant:
     """Require that the actor may open this person's health content: own, guardian's, or while treating."""
-    _must_exist(session, patient_ref)
+    patient = _person(session, patient_ref)
     link = people.link_for(session, str(actor.ref), patient_ref) if actor.kind == "patient" else None
     treating = treating_of(session, str(actor.ref), patient_ref, now) if actor.kind == "staff" else ()
-    question = access.SeeHealth(patient_ref, recorded_at, link, identity.birth_of(session, patient_ref), treating)
+    question = access.SeeHealth(patient_ref, recorded_at, link, identity.birth_of(session, patient), treating)
     return access.require(actor, question, now)
 
 
 def write_health(session: Session, actor: Actor, patient_ref: str, now: datetime) -> Grant:
     """Require that the actor treats this person now."""
-    _must_exist(session, patient_ref)
+    _person(session, patient_ref)
     return access.require(
         actor, access.WriteHealth(patient_ref, treating_of(session, str(actor.ref), patient_ref, now)), now
     )
@@ -98,7 +104,7 @@ def see_identity(
     session: Session, actor: Actor, patient_ref: str, now: datetime, *, clinics: frozenset[str] | None = None
 ) -> Grant:
     """Require that the actor may see this person unmasked. `clinics` where the desk has the person before it, document in hand."""
-    _must_exist(session, patient_ref)
+    _person(session, patient_ref)
     at = clinics if clinics is not None else clinics_of(session, patient_ref)
     treating = treating_of(session, str(actor.ref), patient_ref, now) if actor.kind == "staff" else ()
     return access.require(actor, access.SeeIdentity(patient_ref, at, treating=treating), now)
