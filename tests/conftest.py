@@ -18,6 +18,7 @@ from app import ROOT, create_app, setup
 from app.config import Settings, read_settings
 from app.web.house import House
 from tests.browsing import Browser
+from tests.fixtures_visit import doors as doors
 from tests.fixtures_visit import ward as ward
 
 

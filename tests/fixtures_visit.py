@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
+from flask import Flask
 from sqlalchemy import select
 
 from app.domain.actor import SYSTEM, Actor
@@ -19,8 +20,9 @@ from app.domain.checkin import Presence, short_code, venue_code
 from app.domain.documents import parse_resident_id
 from app.models import Clinic, ClinicSession, Event, Slot
 from app.ports import WeChatIdentity
-from app.services import accounts, booking, checkin, clinics, events, people, planning, staff, websessions
+from app.services import accounts, booking, checkin, clinics, events, people, planning, screens, staff, websessions
 from app.web.house import House
+from tests.browsing import Browser
 from tests.people import with_check
 
 NAMES = ("李明", "王小红", "张伟", "欧阳娜娜", "陈静", "刘洋", "赵敏", "孙丽", "周杰", "吴芳")
@@ -176,3 +178,37 @@ def build_ward(house: House, clock: Any) -> Ward:
 @pytest.fixture
 def ward(hospital: House, clock: Any) -> Ward:
     return build_ward(hospital, clock)
+
+
+class Doors:
+    """Signed-in browsers for the people of a ward."""
+
+    def __init__(self, app: Flask, ward: Ward) -> None:
+        self.app = app
+        self.ward = ward
+
+    def _browser(self, cookie: str, kind: str, ref: str | None, path: str, first: str) -> Browser:
+        browser = Browser(self.app)
+        browser.set_cookie(cookie, self.ward.token(kind, ref), path)
+        browser.get(first)  # the form token of this browser
+        return browser
+
+    def phone(self, who: Person) -> Browser:
+        return self._browser("mz_patient", "patient", who.actor.ref, "/", "/book")
+
+    def staff(self, who: Actor) -> Browser:
+        return self._browser("mz_staff", "staff", who.ref, "/staff", f"/staff/{who.role}/")
+
+    def screen(self) -> Browser:
+        """Return a television that was paired with the clinic."""
+        code = self.ward.do(screens.show_pairing_code, self.ward.desk, self.ward.clinic)
+        with self.ward.house.writing_session() as session:
+            token, _ = screens.pair(session, code, self.ward.now)
+        browser = Browser(self.app)
+        browser.set_cookie("mz_screen", token, "/screen")
+        return browser
+
+
+@pytest.fixture
+def doors(app: Flask, ward: Ward) -> Doors:
+    return Doors(app, ward)

@@ -14,15 +14,8 @@ SLOT = re.compile(r'name="slot" value="([^"]+)">(\d\d:\d\d)<')
 
 
 @pytest.fixture
-def phone(app, ward):
-    """Return a function that gives a person's signed-in phone."""
-
-    def sign_in(who) -> Browser:
-        browser = Browser(app)
-        browser.set_cookie("mz_patient", ward.token("patient", who.actor.ref))
-        return browser
-
-    return sign_in
+def phone(doors):
+    return doors.phone
 
 
 def choose(browser, department: str) -> str:
@@ -113,7 +106,6 @@ def test_after_the_cut_off_the_page_offers_no_cancelling_and_the_form_is_refused
     appointment = ward.booked(who)  # in ten minutes: the cut-off is thirty before
     browser = phone(who)
     assert "/cancel" not in browser.get(f"/visits/{appointment}").text
-    browser.get("/book")
     refused = browser.post(f"/visits/{appointment}/cancel")
     assert refused.status_code == 409 and "请打电话或到前台取消" in refused.text
     assert ward.types(who.ref)[-1] == "act.refused"
@@ -122,10 +114,8 @@ def test_after_the_cut_off_the_page_offers_no_cancelling_and_the_form_is_refused
 def test_another_accounts_appointment_is_not_there(phone, ward):
     appointment = ward.booked(ward.person())
     browser = phone(ward.person())
-    browser.get("/")
     assert browser.get(f"/visits/{appointment}").status_code == 404
     assert browser.get("/visits/nobody-has-this").status_code == 404
-    browser.get("/book")
     for verb in ("confirm", "release", "cancel"):
         assert browser.post(f"/visits/{appointment}/{verb}").status_code == 404
 
@@ -133,7 +123,6 @@ def test_another_accounts_appointment_is_not_there(phone, ward):
 def test_nobody_books_for_a_stranger(phone, ward):
     stranger, me = ward.person(), ward.person()
     browser = phone(me)
-    browser.get("/book")
     slot = ward.free_slot(ward.expert)
     assert browser.post("/book/hold", person=stranger.ref, slot=slot).status_code == 404
     assert ward.look(booking.appointments_of, stranger.actor) == []

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import flash, get_flashed_messages, render_template
+from flask import render_template
+from flask import session as browser
 
 from app.services import clinics, screens
 from app.web.desk import bp
@@ -22,7 +23,7 @@ def screen_list() -> Any:
     with reading() as session:
         paired = screens.screens_of(session, current_actor(), clinic_id, now)
         name = clinics.clinic_names(session)[clinic_id]
-    code = next(iter(get_flashed_messages(category_filter=["pairing"])), "")
+    code = browser.pop("pairing", "")
     return render_template(
         "desk/screen_list.html",
         screens=paired,
@@ -41,7 +42,7 @@ def show_code() -> Any:
     with act() as a:
         code = screens.show_pairing_code(a.session, a.actor, clinic_id, a.now)
         a.answer = see_other("desk.screen_list", clinic=clinic_id)
-    flash(code, "pairing")
+    browser["pairing"] = code  # in the signed cookie of the staff's own browser, for one page
     return a.sealed()
 
 

@@ -1,0 +1,120 @@
+"""The front desk: the clinic's day, masked; checking people in without a phone; screens."""
+
+from __future__ import annotations
+
+import re
+
+from app.domain.actor import Actor
+from app.services import queueing
+from tests.browsing import Browser
+
+
+def test_the_board_shows_masked_people_with_sex_and_age(doors, ward):
+    who = ward.person("欧阳娜娜")
+    ward.booked(who)
+    page = doors.staff(ward.desk).get("/staff/desk/").text
+    assert "欧**娜" in page and "欧阳娜娜" not in page and "36 岁" in page
+
+
+def test_the_desk_checks_in_who_has_no_phone(doors, ward):
+    who = ward.person()
+    appointment = ward.booked(who)
+    desk = doors.staff(ward.desk)
+    page = desk.follow(desk.post(f"/staff/desk/visits/{appointment}/check-in", clinic=ward.clinic))
+    assert "已签到，号码 A001" in page.text
+    assert ward.events(who.ref)[-1][1]["detail"] == {"ticket": "A001", "method": "desk"}
+    assert ward.events(who.ref)[-1][1]["actor"]["role"] == "desk"
+
+
+def test_staff_see_that_the_receipt_is_sealed_and_not_the_receipt(doors, ward):
+    appointment = ward.booked(ward.person())
+    desk = doors.staff(ward.desk)
+    page = desk.follow(desk.post(f"/staff/desk/visits/{appointment}/check-in", clinic=ward.clinic)).text
+    assert "回执" in page and "/receipts/" not in page
+
+
+def test_the_board_counts_and_changes_by_itself(doors, ward):
+    ward.waiting(), ward.booked(ward.person())
+    desk = doors.staff(ward.desk)
+    part = desk.get("/staff/desk/now")
+    assert "<strong>1</strong> 未签到" in part.text and "<strong>1</strong> 候诊" in part.text
+    assert desk.get("/staff/desk/now", headers={"If-None-Match": part.headers["ETag"]}).status_code == 304
+    ward.do(queueing.call_next, ward.chen, ward.expert)
+    again = desk.get("/staff/desk/now", headers={"If-None-Match": part.headers["ETag"]})
+    assert again.status_code == 200 and "<strong>0</strong> 候诊" in again.text
+
+
+def test_the_board_is_recorded_once_a_sign_in(doors, ward):
+    desk = doors.staff(ward.desk)
+    desk.get("/staff/desk/"), desk.get("/staff/desk/now")
+    doors.staff(ward.desk)
+    assert ward.types(None).count("board.opened") == 2
+
+
+def test_the_desk_puts_back_who_was_passed(doors, ward):
+    ticket = ward.waiting()
+    called = ward.do(queueing.call_next, ward.chen, ward.expert)
+    ward.do(queueing.pass_, ward.chen, ticket)
+    desk = doors.staff(ward.desk)
+    assert "放回队里" in desk.get("/staff/desk/").text
+    desk.post(f"/staff/desk/tickets/{ticket}/put-back", clinic=ward.clinic)
+    assert ward.types(called.patient_ref)[-1] == "ticket.requeued"
+
+
+def test_the_desk_cancels_after_the_cut_off(doors, ward):
+    who = ward.person()
+    appointment = ward.booked(who)
+    desk = doors.staff(ward.desk)
+    assert desk.post(f"/staff/desk/visits/{appointment}/cancel", clinic=ward.clinic).status_code == 303
+    assert ward.events(who.ref)[-1][1]["detail"] == {"by": "desk"}
+
+
+def test_another_clinics_desk_gets_nothing(doors, ward):
+    desk = doors.staff(ward.desk)
+    assert desk.get("/staff/desk/?clinic=elsewhere").status_code == 404
+
+
+def test_a_doctor_is_not_the_desk(doors, ward):
+    doctor = doors.staff(ward.chen)
+    assert doctor.get("/staff/desk/").status_code == 403
+    assert doctor.post(f"/staff/desk/visits/{ward.booked(ward.person())}/check-in").status_code == 403
+
+
+def test_signed_out_the_desk_leads_to_the_staffs_sign_in(app, ward):
+    assert Browser(app).get("/staff/desk/").headers["Location"].startswith("/staff/sign-in")
+
+
+def test_a_patients_cookie_opens_no_staff_page(doors, ward):
+    phone = doors.phone(ward.person())
+    assert phone.get("/staff/desk/").status_code == 303
+
+
+def test_a_pairing_code_is_shown_once_and_pairs_one_screen(app, doors, ward):
+    desk = doors.staff(ward.desk)
+    page = desk.follow(desk.post("/staff/desk/screens/code", clinic=ward.clinic)).text
+    code = re.search(r"<strong>(\d{4} \d{4})</strong>", page)
+    assert code
+    assert code[1] not in desk.get("/staff/desk/screens").text
+    screen = Browser(app)
+    screen.get("/screen/pair")
+    assert screen.post("/screen/pair", code=code[1]).headers["Location"] == "/screen/"
+    other = Browser(app)
+    other.get("/screen/pair")
+    assert other.post("/screen/pair", code=code[1]).status_code == 400
+    assert ward.types(None)[-2:] == ["screen.code_shown", "screen.paired"]
+
+
+def test_an_unpaired_screen_goes_dark_at_once(doors, ward):
+    screen = doors.screen()
+    assert screen.get("/screen/").status_code == 200
+    desk = doors.staff(ward.desk)
+    ref = re.search(r"/staff/desk/screens/([^/]+)/unpair", desk.get("/staff/desk/screens").text)
+    assert ref
+    desk.post(f"/staff/desk/screens/{ref[1]}/unpair", clinic=ward.clinic)
+    assert screen.get("/screen/now").headers["Location"] == "/screen/pair"
+    assert ward.types(None)[-1] == "screen.unpaired"
+
+
+def test_a_doctor_pairs_no_screen(doors, ward):
+    doctor = doors.staff(Actor("staff", ward.lin.ref, "doctor", "s", frozenset({ward.clinic})))
+    assert doctor.post("/staff/desk/screens/code", clinic=ward.clinic).status_code == 403
