@@ -89,8 +89,9 @@ def set_session_cookie(response: Response, kind: str, token: str, path: str | No
     return response
 
 
-def clear_session_cookie(response: Response, kind: str) -> Response:
-    name, path = COOKIES[kind]
+def clear_session_cookie(response: Response, kind: str, path: str | None = None) -> Response:
+    name, door = COOKIES[kind]
+    path = path or door
     response.delete_cookie(name, path=path, httponly=True, samesite="Lax")
     return response
 

@@ -65,14 +65,16 @@ def begin(staff_ref: str, next_page: str = "") -> Any:
 
 
 @bp.post("/sign-out")
+@bp.post("/<any(doctor, desk, admin, auditor):area>/sign-out")
 @staff_required("doctor", "desk", "admin", "auditor")
-def sign_out() -> Any:
-    """End this session at once (A3)."""
+def sign_out(area: str = "") -> Any:
+    """End this session at once (A3). A cookie that was given for one area's pages comes to that area's address only."""
     _door, token = token_of(request)
     with act() as a:
         staff.sign_out(a.session, a.actor, str(token), a.now)
         a.answer = {"location": url_for("staff.sign_in")}
-    return clear_session_cookie(a.sealed(), "staff")
+    response = clear_session_cookie(a.sealed(), "staff")
+    return clear_session_cookie(response, "staff", path=f"/staff/{area}") if area else response
 
 
 @bp.get("/")
@@ -86,6 +88,8 @@ def frame() -> dict[str, Any]:
     """What the staff's frame shows: who is signed in, and the pages of their roles."""
     if not current_user.is_authenticated or current_user.actor.kind != "staff":
         return {"staff": None, "nav": []}
+    area = request.path.split("/")[2]
+    leave = url_for("staff.sign_out", area=area) if area in ("doctor", "desk", "admin", "auditor") else url_for("staff.sign_out")
     roles = current_user.roles
     pages = [
         ("doctor", "doctor.queue", _("叫号与接诊")),
@@ -102,7 +106,7 @@ def frame() -> dict[str, Any]:
     ]
     words = {"doctor": _("医生"), "desk": _("前台"), "admin": _("管理员"), "auditor": _("审计员")}
     role = str(current_user.actor.role)
-    return {"staff": {"name": current_user.name_zh, "role": words.get(role, role), "clinic": ""}, "nav": nav}
+    return {"staff": {"name": current_user.name_zh, "role": words.get(role, role), "clinic": ""}, "nav": nav, "leave": leave}
 
 
 @bp.app_context_processor
