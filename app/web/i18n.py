@@ -45,10 +45,8 @@ def chosen_locale() -> str:
     if not has_request_context():
         return LOCALES["zh"]
     if request.path.startswith("/api/"):  # a mini-program keeps no cookie: it says the language with each call
-        chosen = request.accept_languages.best_match(["zh", "en"], "zh")
-    else:
-        chosen = session.get("lang", "zh")
-    return LOCALES.get(chosen, LOCALES["zh"])
+        return LOCALES[request.accept_languages.best_match(["zh", "en"], "zh")]
+    return LOCALES.get(session.get("lang", "zh"), LOCALES["zh"])
 
 
 def language_tag() -> str:

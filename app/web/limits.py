@@ -24,7 +24,8 @@ def by_address() -> str:
     return f"address:{request.remote_addr}"
 
 
-limiter = Limiter(key_func=by_browser, in_memory_fallback_enabled=True, headers_enabled=True, strategy="moving-window")
+# Without headers of its own: it would put a Retry-After on every answer of a limited route, over the one that means it.
+limiter = Limiter(key_func=by_browser, in_memory_fallback_enabled=True, strategy="moving-window")
 
 # Behind one address stands a whole hospital: its own Wi-Fi at eight in the morning. These stop machines, not people.
 ADDRESS_SIGN_IN = "3000 per 10 minutes"

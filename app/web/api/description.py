@@ -34,7 +34,7 @@ class Refusal(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     code: str
-    errorMsg: str  # noqa: N815 (the platform's own spelling)
+    errorMsg: str
     next: str | None = None
     field: str | None = None
     number: str | None = None
