@@ -104,21 +104,26 @@ def record(
     session.add(event)
     chain.seq = seq
     chain.next_prev = chain_link(own_salt, entry)
-    session.flush()
     session.info.setdefault("recorded", []).append(event)
     return event
 
 
 def _lock_chain(session: Session, subject: str | None) -> SubjectChain:
-    """Return the subject's chain row, locked: whoever holds it takes `seq`, `prev` and the serial in one order."""
+    """Return the subject's chain row, locked: whoever holds it takes `seq`, `prev` and the serial in one order.
+
+    A session is one transaction, so a chain that it holds stays held.
+    """
     key = subject or HOSPITAL
-    chain = session.execute(
-        select(SubjectChain).where(SubjectChain.subject == key).with_for_update()
-    ).scalar_one_or_none()
-    if chain is None:
-        chain = SubjectChain(subject=key, seq=0, next_prev=FIRST_PREV)
-        session.add(chain)
-    return chain
+    held: dict[str, SubjectChain] = session.info.setdefault("chains", {})
+    if key not in held:
+        with session.no_autoflush:  # chains are written here only: nothing that waits in the session concerns them
+            chain = session.scalar(select(SubjectChain).where(SubjectChain.subject == key).with_for_update())
+        if chain is None:
+            chain = SubjectChain(subject=key, seq=0, next_prev=FIRST_PREV)
+            session.add(chain)
+            session.flush()  # the row is the lock, and is taken before the serial
+        held[key] = chain
+    return held[key]
 
 
 def open_event(session: Session, event: Event) -> tuple[bytes, bytes, bytes, bytes]:
