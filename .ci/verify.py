@@ -14,9 +14,12 @@ import place  # noqa: E402 -- stands alone
 
 def main() -> int:
     folder = place.instance_folder()
-    running = place.who_runs(folder) if place.is_held(folder) else None
-    if running is None:
+    running = place.who_runs(folder)
+    if not place.is_held(folder):
         print("Nothing runs from this folder to be verified: start it with make run, then make verify beside it.")
+        return 1
+    if running is None:
+        print("The site is still being prepared: wait until make run prints its address, then make verify again.")
         return 1
     log = f"{running.url}/ledger"
     try:
