@@ -24,9 +24,8 @@ def readyz() -> tuple[Response, int]:
     """Say what works: 200 when all does, 503 with the part that does not. Care goes on while only the sequencer rests."""
     house().bell.knock()  # a sequencer that hangs is found out by not answering
     parts = {"database": _database(), "sequencer": not house().bell.is_stalled()}
-    return jsonify({"status": "ok" if all(parts.values()) else "degraded", "parts": parts}), 200 if all(
-        parts.values()
-    ) else 503
+    is_ready = all(parts.values())
+    return jsonify({"status": "ok" if is_ready else "degraded", "parts": parts}), 200 if is_ready else 503
 
 
 def _database() -> bool:
