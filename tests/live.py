@@ -26,6 +26,7 @@ from playwright.sync_api import Page
 from werkzeug.serving import make_server
 
 from app import ROOT, create_app
+from ledger.stores.sql import SQLStore
 from tests.conftest import settings_in
 
 PATIENCE_SECONDS = 30.0  # a loaded machine is no failure
@@ -88,6 +89,12 @@ class LiveSite:
             os.kill(self._sequencer.pid, signal.SIGKILL)
             self._sequencer.wait()
             self._sequencer = None
+
+    def wait_for_seals(self) -> None:
+        """Return when everything that was recorded is in a published checkpoint."""
+        store = SQLStore(self.house().engine)
+        self.house().bell.knock()
+        wait_until(lambda: not store.pending(1) and store.newest_size() == store.load_tree().size)  # type: ignore[union-attr]
 
     def status(self, path: str) -> int:
         try:

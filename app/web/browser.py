@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Response, current_app, request
 from flask import session as browser
+from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from flask_login import current_user
 
 from app.domain.errors import Refused
@@ -82,11 +83,12 @@ def add_headers(response: Response) -> Response:
     headers.setdefault("X-Content-Type-Options", "nosniff")
     headers.setdefault("X-Frame-Options", "SAMEORIGIN" if settings.is_demo else "DENY")
     headers.setdefault("Referrer-Policy", "no-referrer")
-    headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
     headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
     headers.setdefault("Permissions-Policy", "camera=(self), geolocation=(self), microphone=(), payment=()")
     if not settings.insecure_cookies:
         headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+        # Browsers ignore this one without TLS, and complain about it on every page of a demo on a local network.
+        headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
     if request.endpoint == "static":
         headers.setdefault("Cache-Control", "public, max-age=3600")
     else:
@@ -103,7 +105,16 @@ def template_words() -> dict[str, Any]:
     }
 
 
+class BrowserCookie(SecureCookieSessionInterface):
+    """Flask's own session, except on files that are the same for everybody: those neither set a cookie nor vary by one."""
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        if not response.cache_control.public:
+            super().save_session(app, session, response)
+
+
 def init_browser(app: Flask) -> None:
+    app.session_interface = BrowserCookie()
     app.config.update(SESSION_COOKIE_NAME="mz_browser", SESSION_COOKIE_SAMESITE="Lax", SESSION_COOKIE_HTTPONLY=True)
     app.before_request(require_same_site)
     app.after_request(add_headers)
