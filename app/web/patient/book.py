@@ -48,6 +48,8 @@ def book_times() -> Any:
 
 def _times(refused: Refused | None) -> Any:
     department_id = browser.get("department")
+    if not department_id and refused is not None:
+        raise refused
     if not department_id:
         return redirect(url_for("patient.book"), code=303)
     now = house().clock()
