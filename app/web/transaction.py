@@ -7,6 +7,7 @@ call that carries an idempotency key gets the answer that it got the first time 
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 from collections.abc import Iterator
@@ -21,8 +22,9 @@ from sqlalchemy.orm import Session
 
 from app.domain.actor import ANONYMOUS, Actor
 from app.domain.errors import Conflict, NotFound, Refused
-from app.models import Event, IdempotencyKey, RefusalSeen
+from app.models import HOSPITAL, Event, IdempotencyKey, RefusalSeen
 from app.services import events
+from app.services.sealing import vault_of
 from app.web.house import House, house
 
 REFUSAL_COUNTS_FOR = timedelta(minutes=10)
@@ -128,7 +130,7 @@ def act(actor: Actor | None = None, *, is_keyed: bool = True) -> Iterator[Act]:
             doing = Act(at_house, session, who, now)
             scope, digest = _idempotency(who) if is_keyed else (None, b"")
             if scope is not None:
-                _replay_if_known(session, scope, digest)
+                _replay_if_known(session, who, scope, digest)
             yield doing
             doing.close()
             if scope is not None and doing.answer:  # an act without an answer has nothing to say again
@@ -136,7 +138,7 @@ def act(actor: Actor | None = None, *, is_keyed: bool = True) -> Iterator[Act]:
                     IdempotencyKey(
                         scope=scope,
                         body_digest=digest,
-                        answer=json.dumps(doing.answer),
+                        answer=_kept(session, who, scope, doing.answer),
                         event_ids=" ".join(e.id for e in doing.events),
                         created_at=now,
                     )
@@ -200,10 +202,33 @@ def _idempotency(actor: Actor) -> tuple[bytes | None, bytes]:
     return scope, hashlib.sha256(body).digest()
 
 
-def _replay_if_known(session: Session, scope: bytes, digest: bytes) -> None:
+def _replay_if_known(session: Session, actor: Actor, scope: bytes, digest: bytes) -> None:
     known = session.get(IdempotencyKey, scope)
     if known is None:
         return
     if known.body_digest != digest:
         raise KeyReused()
-    raise Replay(json.loads(known.answer), known.event_ids.split())
+    raise Replay(_kept_answer(session, actor, scope, known.answer), known.event_ids.split())
+
+
+def _kept(session: Session, actor: Actor, scope: bytes, answer: dict[str, Any]) -> str:
+    """Return an answer as the table keeps it: the address of a page, which is all random refs, in clear; data, which may
+    name a person, sealed under the actor's key."""
+    if "location" in answer:
+        return json.dumps(answer)
+    return base64.b64encode(vault_of(session).seal(_keeper(actor), "events", _place(scope), answer)).decode()
+
+
+def _kept_answer(session: Session, actor: Actor, scope: bytes, kept: str) -> dict[str, Any]:
+    if kept.startswith("{"):
+        answer: dict[str, Any] = json.loads(kept)
+        return answer
+    return vault_of(session).open(_keeper(actor), "events", _place(scope), base64.b64decode(kept))
+
+
+def _keeper(actor: Actor) -> str:
+    return str(actor.ref) if actor.kind == "patient" and actor.ref else HOSPITAL
+
+
+def _place(scope: bytes) -> str:
+    return f"idempotency_key|{scope.hex()}|1"

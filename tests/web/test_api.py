@@ -20,6 +20,7 @@ from ledger.receipt import verify_receipt
 from tests.calling import Caller, bind, book, hold
 from tests.conftest import settings_in
 from tests.fixtures_visit import build_ward
+from tests.people import LI_ID
 from tests.wechat_mock.process import APPID, SECRET, running_mock
 
 # The main road
@@ -253,3 +254,13 @@ def test_a_token_lies_in_no_kept_answer(app, wechat, reading) -> None:
         caller.post("/login", {"code": f"code-of-{openid}"}, key="the same")
     with reading() as session:
         assert session.scalars(select(IdempotencyKey)).all() == []
+
+
+def test_a_kept_answer_names_nobody_and_comes_back_whole(app, wechat, ward, reading) -> None:
+    caller = Caller(app).sign_in("code-of-li")
+    body = {"document": "resident_id", "relation": "self", "name": "李明", "number": LI_ID, "consent": True}
+    first = caller.post("/people", body, key="k1")
+    assert caller.post("/people", body, key="k1") == first and first["name"] == "李明"
+    with reading() as session:
+        [kept] = session.scalars(select(IdempotencyKey.answer)).all()
+    assert not kept.startswith("{")  # sealed, not JSON
