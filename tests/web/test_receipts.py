@@ -84,7 +84,7 @@ def test_who_looked_shows_who_what_and_why_apart_from_ones_own(phone, ward):
     look(ward, li.ref)
     mine = phone(li)
     page = mine.get("/receipts?side=look").text
-    assert "医生 陈大夫 · 打开了病历" in page and "用途 诊疗" in page and "份数 2" in page
+    assert "医生 陈大夫 · 打开了病历" in page and "用途：诊疗" in page and "份数：2" in page
     assert "打开了病历" not in mine.get("/receipts").text
 
 
@@ -94,7 +94,7 @@ def test_an_english_page_names_staff_in_english(phone, ward):
     mine = phone(li)
     mine.get("/language/en")
     page = mine.get("/receipts?side=look").text
-    assert "Doctor Dr Chen · Records opened" in page and "Purpose Treatment" in page
+    assert "Doctor Dr Chen · Records opened" in page and "Purpose: Treatment" in page
 
 
 def test_lists_go_on_to_older_ones(phone, ward):
@@ -185,7 +185,7 @@ def test_another_persons_receipt_is_absent_and_the_attempt_is_in_the_owners_log(
     assert said(theirs) == said(absent)
 
     page = phone(li).get("/receipts?side=look").text
-    assert "另一个账号 · 操作被拒绝" in page and "规则 不属于这个账号，或不存在" in page
+    assert "另一个账号 · 操作被拒绝" in page and "规则：不属于这个账号，或不存在" in page
     assert "王" not in page
 
 
@@ -198,4 +198,4 @@ def test_a_guardian_sees_whose_receipt_it_is(phone, ward):
     assert "李小宝" not in phone(li).get("/receipts").text  # not before the desk has seen the papers
     ward.do(lambda s, now: people.verify_guardianship(s, ward.desk, link, now))
     page = phone(li).get("/receipts").text
-    assert "就诊人 李小宝" in page and "就诊人 李明" in page
+    assert "就诊人：李小宝" in page and "就诊人：李明" in page

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import segno
 from flask import make_response, redirect, render_template, request, url_for
+from flask_babel import gettext as _
 from markupsafe import Markup
 
 from app.domain.errors import ReceiptPending
@@ -25,14 +26,12 @@ Form = Literal["me", "show"]
 
 @dataclass(frozen=True)
 class Shown:
-    """One line of the list in words. `person` is empty where the account holds one person only."""
+    """One event in words; `facts` are (label, words): whose it was where the account holds several people, why, and what."""
 
     line: ReceiptLine
     state: str
     what: str
     who: str
-    person: str
-    why: str
     facts: list[tuple[str, str]]
 
 
@@ -41,14 +40,18 @@ def _side() -> Side:
 
 
 def _shown(line: ReceiptLine, state: str, names: dict[str, str]) -> Shown:
+    about = [
+        (_("就诊人"), names.get(line.subject, "") if len(names) > 1 else ""),
+        (_("用途"), event_words.value_words("purpose", line.purpose)),
+        (_("理由"), line.reason),
+        *event_words.detail_words(line.detail),
+    ]
     return Shown(
         line=line,
         state=state,
         what=event_words.type_words(line.type),
         who=event_words.who_words(line),
-        person=names.get(line.subject, "") if len(names) > 1 else "",
-        why=event_words.value_words("purpose", line.purpose) if line.purpose else "",
-        facts=event_words.detail_words(line.detail),
+        facts=[(label, words) for label, words in about if words],
     )
 
 
