@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import click
 from flask import Flask
 
-from app import demo_data
+from app import demo_data, fhir_load
 from app.adapters.neighbour import Neighbour
 from app.config import Settings
 from app.web.house import house
@@ -31,6 +34,24 @@ def init_cli(app: Flask, settings: Settings) -> None:
             raise click.ClickException("This makes fictional patients; APP_ENV is production.")
         demo_data.bring_up(house(), js_code_of(settings))
         click.echo("The demo is up to date.")
+
+    @app.cli.command("import-fhir")
+    @click.argument("path", type=click.Path(exists=True, path_type=Path))
+    @click.option(
+        "--source", default="", help="Name of the system that the files come from, where there is more than one."
+    )
+    @click.option("--all", "say_all", is_flag=True, help="Name everything that was left out, not only the first lines.")
+    def import_fhir_command(path: Path, source: str, say_all: bool) -> None:
+        """Load FHIR R4 from a file or folder (JSON, Bundles, NDJSON). Loading the same again changes nothing."""
+        with click.progressbar(length=0, label="Loading", file=sys.stderr) as bar:
+            report = fhir_load.load(house(), path, source, lambda done, total: _advance(bar, done, total))
+        for line in fhir_load.say(report, limit=None if say_all else 10):
+            click.echo(line)
+
+
+def _advance(bar: Any, done: int, total: int) -> None:
+    bar.length = total
+    bar.update(done - bar.pos)
 
 
 def js_code_of(settings: Settings) -> Callable[[str], str]:

@@ -4,7 +4,7 @@
     advice         {text}
     prescription   {lines: [{name, dose, frequency, days}]}; of an imported one `days` is null and `dose` its whole text
     report         {title_zh, title_en, order: [ids of its observations]}; an imported one may have {conclusion} too
-    observation    {code, name_zh, name_en, value, unit, low, high, flag}; an imported one may have {range_text, parts: […]}
+    observation    {code, name_zh, name_en, value, unit, low, high, flag}; an imported one may have {range_text, remark, parts: […]}
 
 Numbers that were measured are decimal text, never floats: 6.10 was measured to two places.
 """
@@ -70,6 +70,7 @@ class Measurement:
     flag: str | None
     at: datetime | None = None
     range_text: str = ""  # the reference range in the source's words, where it has any
+    remark: str = ""
 
     @property
     def number(self) -> Decimal | None:
@@ -195,4 +196,5 @@ def _measurement(payload: Mapping[str, Any], at: datetime | None) -> Measurement
         flag=payload.get("flag"),
         at=at,
         range_text=str(payload.get("range_text", "")),
+        remark=str(payload.get("remark", "")),
     )

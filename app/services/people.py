@@ -175,19 +175,24 @@ def create_patient(
     vault.welcome(ref)
     identity: dict[str, Any] = {"name": name, **(extra or {})}
     if document is not None:
-        identity |= {
-            "document": document.kind.value,
-            "country": document.country,
-            "number": document.number,
-            "birth_on": document.birth_on.isoformat(),
-            "sex": document.sex.value,
-        }
+        identity |= document_said(document)
     patient = Patient(ref=ref, source=source, is_verified=is_verified, created_at=now, contact_version=0)
     seal_next(session, patient, identity)
     if phone:
         set_contact(session, patient, {"phone": phone})
     session.flush()
     return patient
+
+
+def document_said(document: Document) -> dict[str, Any]:
+    """Return what a document says, as a person's sealed identity holds it."""
+    return {
+        "document": document.kind.value,
+        "country": document.country,
+        "number": document.number,
+        "birth_on": document.birth_on.isoformat(),
+        "sex": document.sex.value,
+    }
 
 
 def set_contact(session: Session, patient: Patient, contact: dict[str, Any]) -> None:

@@ -1,0 +1,93 @@
+"""A run of `import-fhir`: gathers the files, loads one person at a time, and says what became of everything."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from app.domain.actor import SYSTEM
+from app.services import fhir_import
+from app.services.fhir_gather import Batch, Trouble, gather
+from app.services.fhir_import import Loaded
+from app.web.house import House
+
+
+@dataclass
+class Report:
+    """What a run did."""
+
+    batch: Batch
+    people: list[Loaded] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def count(self, name: str) -> Counter[str]:
+        """Return one counter of `Loaded` ("new", "changed", "unchanged"), summed over all people."""
+        whole: Counter[str] = Counter()
+        for loaded in self.people:
+            whole.update(getattr(loaded, name))
+        return whole
+
+    @property
+    def broken(self) -> list[Trouble]:
+        return [*self.batch.broken, *(t for loaded in self.people for t in loaded.broken)]
+
+    @property
+    def without_person(self) -> list[Trouble]:
+        return [*self.batch.without_person, *(t for loaded in self.people for t in loaded.without_person)]
+
+    @property
+    def unverified(self) -> int:
+        return sum(loaded.is_unverified for loaded in self.people)
+
+    @property
+    def unusable_ids(self) -> int:
+        return sum(loaded.has_unusable_id for loaded in self.people)
+
+
+def load(house: House, path: Path, source: str, progress: Callable[[int, int], None] = lambda *_: None) -> Report:
+    """Load a file or folder, each person in a transaction of its own, so that a run that ends half way is simply run again."""
+    started = time.monotonic()
+    report = Report(gather(path))
+    groups = list(report.batch.groups.values())
+    for number, group in enumerate(groups, start=1):
+        with house.writing_session() as session:
+            loaded = fhir_import.load_person(session, SYSTEM, group, report.batch.index, house.clock(), source=source)
+        report.people.append(loaded)
+        house.bell.knock()
+        progress(number, len(groups))
+    report.seconds = time.monotonic() - started
+    return report
+
+
+def say(report: Report, limit: int | None = 10) -> Iterator[str]:
+    """Yield the report in lines. Of what was left out, `limit` lines of each kind; counts are always whole."""
+    new, changed, unchanged = (report.count(name) for name in ("new", "changed", "unchanged"))
+    yield f"{report.batch.files} files in {report.seconds:.1f} s"
+    yield f"loaded: {_counts(new)}"
+    if changed:
+        yield f"changed: {_counts(changed)}"
+    if unchanged or report.batch.repeated:
+        yield f"as it was: {_counts(unchanged)}; {report.batch.repeated} repeated"
+    yield (
+        f"kept unverified: {report.unverified} people without a usable document, "
+        f"{report.unusable_ids} of them with an ID number that does not hold"
+    )
+    yield f"unsupported: {_counts(report.batch.unsupported)}"
+    yield from _troubles("without a person", report.without_person, limit)
+    yield from _troubles("broken", report.broken, limit)
+
+
+def _counts(counts: Counter[str]) -> str:
+    listed = ", ".join(f"{count} {kind}" for kind, count in counts.most_common())
+    return f"{counts.total()} ({listed})" if listed else "0"
+
+
+def _troubles(title: str, troubles: Sequence[Trouble], limit: int | None) -> Iterator[str]:
+    yield f"{title}: {len(troubles)}"
+    shown = troubles if limit is None else troubles[:limit]
+    yield from (f"  {trouble.file}: {trouble.why}" for trouble in shown)
+    if len(shown) < len(troubles):
+        yield f"  and {len(troubles) - len(shown)} more; --all names them"

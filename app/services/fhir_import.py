@@ -1,0 +1,335 @@
+"""Loading records that nobody here wrote: FHIR R4, one person at a time, each in a transaction and with an event of its own.
+
+Loading the same again changes nothing; loading what was changed makes new versions. What is loaded counts as recorded when
+it happened, not now: an account that only knew an ID number sees no more of the past through it (DESIGN, section 6).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.domain.actor import Actor
+from app.domain.calendar import hospital_day
+from app.domain.clinical import Kind
+from app.domain.fhir import read
+from app.domain.fhir.parse import BrokenFHIR, Found, Index, content_of
+from app.domain.ids import new_ref
+from app.domain.names import match_key
+from app.models import Bound, ClinicalRecord, ImportedResource, Patient, Visit, from_ms, projected
+from app.services import events, people
+from app.services.fhir_gather import Group, Trouble
+from app.services.sealing import open_payload, seal_next, vault_of
+
+LONG_AGO = from_ms(0)  # when something of no known day was recorded: before any link
+
+
+@dataclass
+class Loaded:
+    """What became of one person's resources, counted by type. `person` is None where they could not be placed."""
+
+    person: str | None = None
+    new: Counter[str] = field(default_factory=Counter)
+    changed: Counter[str] = field(default_factory=Counter)
+    unchanged: Counter[str] = field(default_factory=Counter)
+    is_unverified: bool = False
+    has_unusable_id: bool = False
+    broken: list[Trouble] = field(default_factory=list)
+    without_person: list[Trouble] = field(default_factory=list)
+
+
+def load_person(
+    session: Session, actor: Actor, group: Group, index: Index, now: datetime, *, source: str = ""
+) -> Loaded:
+    """Load one person with all that is about them; record `record.imported` if anything is new or changed.
+
+    `source` names the system that the files come from: the same address from another one is another thing.
+    """
+    return _Loading(session, index, source, now).load(actor, group)
+
+
+class _Loading:
+    """One person's transaction: keys and rows found or made, and the rows that the event will name."""
+
+    def __init__(self, session: Session, index: Index, source: str, now: datetime) -> None:
+        self.session = session
+        self.index = index
+        self.source = source
+        self.now = now
+        self.done = Loaded()
+        self.rows: list[Bound] = []
+
+    def load(self, actor: Actor, group: Group) -> Loaded:
+        try:
+            patient = self._person(group)
+        except BrokenFHIR as broken:
+            self.done.broken.append(_trouble(group.patient, broken))
+            patient = None
+        if patient is None:
+            reason = "its Patient is broken" if group.patient else "its Patient is in no file, and was never loaded"
+            self.done.without_person += [Trouble(f.file, f"{f.type}: {reason}") for f in group.others]
+            return self.done
+        self.done.person = patient.ref
+        by_type: dict[str, list[Found]] = {}
+        for found in group.others:
+            by_type.setdefault(found.type, []).append(found)
+        for found in by_type.get("Encounter", ()):
+            self._guarded(found, patient, self._visit)
+        self.session.flush()
+        self._records(patient, by_type)
+        if self.rows:
+            self.session.flush()
+            detail = {"count": len(self.rows), "kept_unverified": int(self.done.is_unverified)}
+            events.record(
+                self.session, "record.imported", actor, self.now, subject=patient.ref, objects=self.rows, detail=detail
+            )
+        return self.done
+
+    def _guarded(self, found: Found, patient: Patient, load: Any) -> None:
+        try:
+            load(found, patient)
+        except BrokenFHIR as broken:
+            self.done.broken.append(_trouble(found, broken))
+
+    # People
+
+    def _person(self, group: Group) -> Patient | None:
+        """Return the person of a group: known by address, or by document, or new."""
+        known = self._known(group.address)
+        patient = self.session.get(Patient, known.patient_ref) if known else None
+        if group.patient is None:
+            return patient
+        person = read.read_person(group.patient.resource, hospital_day(self.now))
+        if patient is None:
+            patient = self._by_document(person) or self._new_person(person)
+        elif patient.source == "import" and not patient.is_verified:
+            self._refresh(patient, person)
+        document = person.document.number if person.document else None
+        fingerprint = self._hash([person.name, _said(person), person.phone, document])
+        if known is not None and known.content_hash == fingerprint:
+            self.done.unchanged["Patient"] += 1
+        else:
+            self._remember(group.patient, patient.ref, patient.ref, "patient", known, fingerprint)
+        identity = open_payload(self.session, patient)[0]
+        self.done.is_unverified = not identity.get("number")
+        self.done.has_unusable_id = person.has_unusable_id
+        return patient
+
+    def _by_document(self, person: read.Person) -> Patient | None:
+        """Return who has this document here already, if it is plainly the same person: a number typed wrong somewhere must
+        not put one person's record into another's."""
+        if person.document is None:
+            return None
+        ref = vault_of(self.session).find("document", person.document.key)
+        patient = self.session.get(Patient, ref) if ref else None
+        if patient is None:
+            return None
+        name = open_payload(self.session, patient)[0].get("name", "")
+        return patient if match_key(name) == match_key(person.name) else None
+
+    def _new_person(self, person: read.Person) -> Patient:
+        ref, document = new_ref(), person.document
+        if document is not None:
+            holder = vault_of(self.session).claim("document", document.key, ref)
+            if self.session.get(Patient, holder) is None:
+                ref = holder
+            else:
+                document = None  # somebody of another name has it: for the desk to sort out
+        patient = people.create_patient(
+            self.session, ref, document, person.name, person.phone, "import", self.now, extra=_said(person)
+        )
+        self.rows.append(patient)
+        return patient
+
+    def _refresh(self, patient: Patient, person: read.Person) -> None:
+        """Bring a person up to date that only imports have told of. Raises BrokenFHIR for somebody else."""
+        old = open_payload(self.session, patient)[0]
+        born = old.get("birth_on")
+        is_other_name = match_key(old.get("name", "")) != match_key(person.name)
+        if is_other_name and born and person.birth_on and born != person.birth_on.isoformat():
+            raise BrokenFHIR("another person under the address of a known one; name the source with --source")
+        identity = {"name": person.name, **_said(person)}
+        if person.document is not None:
+            holder = vault_of(self.session).claim("document", person.document.key, patient.ref)
+            if holder == patient.ref:
+                identity |= people.document_said(person.document)
+        elif old.get("number"):
+            identity |= {name: old[name] for name in ("document", "country", "number", "birth_on", "sex")}
+        if identity != old:
+            seal_next(self.session, patient, identity)
+            self.rows.append(patient)
+        if person.phone and people.contact_of(self.session, patient).get("phone") != person.phone:
+            people.set_contact(self.session, patient, {"phone": person.phone})
+
+    # Visits and records
+
+    def _visit(self, found: Found, patient: Patient) -> None:
+        said = read.read_encounter(found.resource)
+        known = self._own(found.address, patient)
+        visit = self.session.get(Visit, known.row_id) if known else None
+        fingerprint = self._hash([said.state, _at(said.started_at), _at(said.finished_at), said.payload])
+        if visit is None:
+            visit = Visit(id=new_ref(), patient_ref=patient.ref, source="import")
+        elif known and known.content_hash == fingerprint:
+            self.done.unchanged[found.type] += 1
+            return
+        visit.state, visit.started_at, visit.finished_at = said.state, said.started_at, said.finished_at
+        visit.recorded_at = self._happened(said.started_at)
+        seal_next(self.session, visit, said.payload)
+        self.rows.append(visit)
+        self._remember(found, patient.ref, visit.id, "visit", known, fingerprint)
+
+    def _records(self, patient: Patient, by_type: dict[str, list[Found]]) -> None:
+        """Load reports, then what they measure, then prescriptions.
+
+        An observation belongs to the first report that names it, and to that report's visit where it names none itself.
+        """
+        reports: dict[str, ClinicalRecord] = {}
+        wanted = [f for kind in ("Observation", "MedicationRequest") for f in by_type.get(kind, ())]
+        ids: dict[str, str] = {}
+        for found in by_type.get("Observation", ()):
+            known = self._mine(found.address, patient)
+            ids[found.address] = known.row_id if known else new_ref()
+        for found in by_type.get("DiagnosticReport", ()):
+            try:
+                said = read.read_report(found.resource)
+                results = self._results(found, patient, ids)
+                said.payload["order"] = list(results.values())
+                row = self._record(found, patient, said, self._visit_of(found, patient), None)
+                for address in results:
+                    reports.setdefault(address, row)
+            except BrokenFHIR as broken:
+                self.done.broken.append(_trouble(found, broken))
+        self.session.flush()
+        for found in wanted:
+            try:
+                report = reports.get(found.address)
+                visit_id = self._visit_of(found, patient) or (report.visit_id if report else None)
+                row_id = ids.get(found.address)
+                self._record(found, patient, self._read(found), visit_id, report.id if report else None, row_id)
+            except BrokenFHIR as broken:
+                self.done.broken.append(_trouble(found, broken))
+
+    def _read(self, found: Found) -> read.Record:
+        if found.type == "Observation":
+            return read.read_observation(found.resource)
+        medications = read.references(found.resource, "medicationReference")
+        target = self.index.resolve(medications[0], found) if medications else None
+        medication = target.resource if target and target.type == "Medication" else None
+        return read.read_prescription(found.resource, medication)
+
+    def _record(
+        self,
+        found: Found,
+        patient: Patient,
+        said: read.Record,
+        visit_id: str | None,
+        report_id: str | None,
+        row_id: str | None = None,
+    ) -> ClinicalRecord:
+        """Return the row of a record, new, changed or as it was. Where it hangs is kept when this run does not say."""
+        known = self._own(found.address, patient)
+        row = self.session.get(ClinicalRecord, known.row_id) if known else None
+        fingerprint = self._hash([said.kind, said.status, _at(said.effective_at), said.payload])
+        if row is None:
+            row = ClinicalRecord(
+                id=row_id or new_ref(), patient_ref=patient.ref, kind=said.kind.value, source="import", author_ref=None
+            )
+        else:
+            visit_id, report_id = visit_id or row.visit_id, report_id or row.report_id
+            is_same = known is not None and known.content_hash == fingerprint
+            if is_same and (row.visit_id, row.report_id) == (visit_id, report_id):
+                self.done.unchanged[found.type] += 1
+                return row
+        row.visit_id, row.report_id = visit_id, report_id
+        row.status, row.effective_at, row.recorded_at = (
+            said.status,
+            said.effective_at,
+            self._happened(said.effective_at),
+        )
+        seal_next(self.session, row, said.payload)
+        self.rows.append(row)
+        self._remember(found, patient.ref, row.id, said.kind.value, known, fingerprint)
+        return row
+
+    def _results(self, report: Found, patient: Patient, ids: dict[str, str]) -> dict[str, str]:
+        """Return address and row of each observation that a report names, of the same person, in its order."""
+        found = {}
+        for reference in read.references(report.resource, "result"):
+            target = self.index.resolve(reference, report)
+            address = target.address if target else self.index.address_of(reference, report)
+            known = self._mine(address, patient)
+            row_id = ids.get(address) or (known.row_id if known and known.row_kind == Kind.OBSERVATION else None)
+            if row_id:
+                found[address] = row_id
+        return found
+
+    def _visit_of(self, found: Found, patient: Patient) -> str | None:
+        for reference in read.references(found.resource, "encounter"):
+            target = self.index.resolve(reference, found)
+            known = self._mine(target.address if target else self.index.address_of(reference, found), patient)
+            if known is not None and known.row_kind == "visit":
+                return known.row_id
+        return None
+
+    def _happened(self, at: datetime | None) -> datetime:
+        return min(at or LONG_AGO, self.now)
+
+    # What was loaded before
+
+    def _known(self, address: str) -> ImportedResource | None:
+        return self.session.get(ImportedResource, self._key(address))
+
+    def _mine(self, address: str, patient: Patient) -> ImportedResource | None:
+        """Return what an address was loaded as, if it is this person's."""
+        known = self._known(address)
+        return known if known is not None and known.patient_ref == patient.ref else None
+
+    def _own(self, address: str, patient: Patient) -> ImportedResource | None:
+        """Return what an address was loaded as. Raises BrokenFHIR where that was somebody else's."""
+        known = self._known(address)
+        if known is not None and known.patient_ref != patient.ref:
+            raise BrokenFHIR("loaded before, for another person")
+        return known
+
+    def _key(self, address: str) -> bytes:
+        return vault_of(self.session).digest("fhir", f"{self.source}\n{address}")
+
+    def _hash(self, value: Any) -> bytes:
+        """Return a blind digest: a plain one of so little content could be guessed."""
+        return vault_of(self.session).digest("fhir-content", content_of({"value": value}))
+
+    def _remember(
+        self, found: Found, patient_ref: str, row_id: str, kind: str, known: ImportedResource | None, content: bytes
+    ) -> None:
+        if known is None:
+            self.session.add(
+                ImportedResource(
+                    key=self._key(found.address),
+                    content_hash=content,
+                    patient_ref=patient_ref,
+                    row_id=row_id,
+                    row_kind=kind,
+                )
+            )
+            self.done.new[found.type] += 1
+        else:
+            known.content_hash = content
+            self.done.changed[found.type] += 1
+
+
+def _said(person: read.Person) -> dict[str, Any]:
+    born = person.birth_on.isoformat() if person.birth_on else None
+    return {"birth_on": born, "sex": person.sex.value}
+
+
+def _at(at: datetime | None) -> Any:
+    return projected(at) if at else None
+
+
+def _trouble(found: Found | None, broken: BrokenFHIR) -> Trouble:
+    return Trouble(found.file if found else "", f"{found.type if found else ''}: {broken.why}")
