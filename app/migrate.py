@@ -15,7 +15,10 @@ from ledger.stores.engine import recording
 HERE = Path(__file__).resolve().parent / "migrations"
 
 
-METADATA: dict[str, MetaData] = {"main": Base.metadata, "keyring": keyring.metadata}  # the log's tables are the ledger's
+METADATA: dict[str, MetaData] = {
+    "main": Base.metadata,
+    "keyring": keyring.metadata,
+}  # the log's tables are the ledger's
 
 
 def _config(database: str) -> Config:

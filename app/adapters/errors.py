@@ -1,8 +1,8 @@
 """What goes wrong at the edge.
 
-    EdgeError
-    ├── KeyringUnavailable   the operator's: the master key or its file is missing or wrong
-    └── SealBroken           a stored payload was changed, moved, or sealed under another key
+EdgeError
+├── KeyringUnavailable   the operator's: the master key or its file is missing or wrong
+└── SealBroken           a stored payload was changed, moved, or sealed under another key
 """
 
 from __future__ import annotations

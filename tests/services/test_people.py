@@ -96,7 +96,12 @@ def test_a_desk_code_opens_everything_and_ends_the_unproven_link(writing, readin
     with writing() as session:
         assert people.prove(session, owner, mine.id, code, clock())
     with reading() as session:
-        assert rights.see_health(session, owner, mine.patient_ref, clock(), recorded_at=clock() - timedelta(days=900)).since_at is None
+        assert (
+            rights.see_health(
+                session, owner, mine.patient_ref, clock(), recorded_at=clock() - timedelta(days=900)
+            ).since_at
+            is None
+        )
         with pytest.raises(NotFound):
             rights.see_own(session, thief, mine.patient_ref, clock())
 

@@ -27,7 +27,10 @@ def test_a_phone_and_its_code_sign_in_and_leave_sealed_receipts(browser, reading
     sign_in_by_phone(browser)
     assert "登录手机号" in browser.get("/me").text
     with reading() as session:
-        assert session.scalars(select(Event.type).order_by(Event.serial)).all() == ["account.created", "session.signed_in"]
+        assert session.scalars(select(Event.type).order_by(Event.serial)).all() == [
+            "account.created",
+            "session.signed_in",
+        ]
 
 
 def test_a_code_signs_in_once(browser):
@@ -87,7 +90,9 @@ def test_after_signing_in_nobody_is_sent_to_another_site(browser, away):
 def test_binding_oneself_takes_one_page_and_keeps_what_was_typed(browser):
     sign_in_by_phone(browser)
     browser.get("/people/new")
-    page = browser.post("/people/new", relation="self", document="resident_id", name="李明", number=LI_ID[:-1] + "0", next="/me")
+    page = browser.post(
+        "/people/new", relation="self", document="resident_id", name="李明", number=LI_ID[:-1] + "0", next="/me"
+    )
     assert page.status_code == 400 and "李明" in page.text and "有一位输错了" in page.text and "勾选同意" in page.text
     page = browser.post(
         "/people/new", relation="self", document="resident_id", name="李明", number=LI_ID, consent="yes", next="/me"

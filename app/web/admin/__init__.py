@@ -97,7 +97,11 @@ def _rules_page(errors: dict[str, str], typed: dict[str, str] | None, status: in
 def change_rule(clinic_id: str) -> Any:
     """Change a clinic's check-in window."""
     early, late = request.form.get("early_minutes", ""), request.form.get("late_minutes", "")
-    if not (early.isascii() and early.isdigit() and late.isascii() and late.isdigit()) or int(early) > 480 or int(late) > 480:
+    if (
+        not (early.isascii() and early.isdigit() and late.isascii() and late.isdigit())
+        or int(early) > 480
+        or int(late) > 480
+    ):
         return _rules_page({"early_minutes": _("填 0 到 480 之间的分钟数。")}, {"early": early, "late": late}, 400)
     with act() as a:
         rights.manage_staff(a.actor, a.now)
