@@ -12,7 +12,9 @@ from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
 from app.domain.actor import Actor
-from app.models import Appointment, Visit
+from app.domain.errors import TicketUnreadable
+from app.domain.tickets import parse_ticket
+from app.models import Appointment, Queue, Ticket, Visit
 from app.services import booking, clinics, identity, lines, rights
 from app.services.booking import AppointmentView
 from app.services.clinics import SessionView
@@ -20,6 +22,8 @@ from app.services.identity import Masked
 from app.services.lines import LineView, TicketView
 
 ROWS = 60  # a board is read by people: more than this of one kind are counted, not listed
+SEARCHED = 3000
+PHONE_TAIL = 4
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,14 @@ class DeskBoard:
     count_done: int
     count_no_show: int
     sessions: tuple[SessionView, ...]
+    people: dict[str, Masked]
+
+
+@dataclass(frozen=True)
+class FoundToday:
+    """What the desk looked for: appointments of today, and who they are of, masked."""
+
+    appointments: tuple[AppointmentView, ...]
     people: dict[str, Masked]
 
 
@@ -74,6 +86,37 @@ def desk_board(session: Session, actor: Actor, clinic_id: str, now: datetime) ->
         sessions=tuple(clinics.sessions_in(session, clinic_id, now)),
         people=identity.masked(session, refs, now),
     )
+
+
+def find(session: Session, actor: Actor, clinic_id: str, typed: str, now: datetime) -> FoundToday:
+    """Return today's appointments at the desk's clinic that a typed ticket ("A001") or the last four digits of the phone on
+    file name. Raises NotAllowed; what is neither finds nothing.
+
+    Phones are sealed, so digits are looked for among the people of the day, `SEARCHED` of them at most.
+    """
+    rights.run_desk(actor, clinic_id, now)
+    from_at, to_at = clinics.around_today(now)
+    living = Appointment.state.in_(("booked", "checked_in", "in_consult", "completed", "no_show"))
+    today = and_(
+        Appointment.clinic_id == clinic_id, Appointment.starts_at >= from_at, Appointment.starts_at < to_at, living
+    )
+    text = typed.strip()
+    if len(text) == PHONE_TAIL and text.isascii() and text.isdigit():
+        refs = session.scalars(select(Appointment.patient_ref).where(today).distinct().limit(SEARCHED)).all()
+        people = {ref: who for ref, who in identity.masked(session, refs, now).items() if who.phone_tail == text}
+        named = Appointment.patient_ref.in_(people)
+    else:
+        try:
+            letter, number = parse_ticket(text)
+        except TicketUnreadable:
+            return FoundToday((), {})
+        named = Appointment.id.in_(
+            select(Ticket.appointment_id)
+            .join(Queue, Queue.id == Ticket.queue_id)
+            .where(Queue.clinic_id == clinic_id, Ticket.letter == letter, Ticket.number == number)
+        )
+    rows = booking.views(session, and_(today, named), now, limit=ROWS)
+    return FoundToday(tuple(rows), identity.masked(session, {row.patient_ref for row in rows}, now))
 
 
 def doctor_board(session: Session, actor: Actor, session_id: str, now: datetime) -> DoctorBoard:

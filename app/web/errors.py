@@ -8,9 +8,10 @@ import structlog
 from flask import Flask, Response, g, jsonify, make_response, render_template, request
 from flask_babel import gettext as _
 from flask_limiter import RateLimitExceeded
+from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import HTTPException
 
-from app.domain.errors import BadInput, Refused, SignInNeeded
+from app.domain.errors import BadInput, Conflict, Refused, SignInNeeded
 from app.web.messages import Said, status_words, words_for
 from app.web.transaction import Replay, respond
 
@@ -29,6 +30,8 @@ def init_errors(app: Flask, busy: type[Exception]) -> None:
     app.register_error_handler(RateLimitExceeded, on_limit)
     app.register_error_handler(HTTPException, on_http)
     app.register_error_handler(busy, on_busy)
+    # Of two changes of one row at once the version in the WHERE lets one through; this is the other.
+    app.register_error_handler(StaleDataError, lambda _error: on_refused(Conflict()))
     app.register_error_handler(Exception, on_bug)
 
 

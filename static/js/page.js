@@ -1,4 +1,5 @@
 // Starts the behaviour named in each data-module attribute. Pages are complete without any of them.
+import * as chosen from "./chosen.js";
 import * as confirm from "./confirm.js";
 import * as copy from "./copy.js";
 import * as countdown from "./countdown.js";
@@ -7,7 +8,7 @@ import * as form from "./form.js";
 import * as keys from "./keys.js";
 import * as poll from "./poll.js";
 
-const modules = { confirm, copy, countdown, focus, form, keys, poll };
+const modules = { chosen, confirm, copy, countdown, focus, form, keys, poll };
 
 export function startWithin(root) {
   for (const element of root.querySelectorAll("[data-module]")) {

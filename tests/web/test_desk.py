@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from app.domain.actor import Actor
-from app.services import queueing
+from app.models import Patient
+from app.services import people, queueing
 from tests.browsing import Browser
 
 
@@ -67,6 +68,21 @@ def test_the_desk_cancels_after_the_cut_off(doors, ward):
     desk = doors.staff(ward.desk)
     assert desk.post(f"/staff/desk/visits/{appointment}/cancel", clinic=ward.clinic).status_code == 303
     assert ward.events(who.ref)[-1][1]["detail"] == {"by": "desk"}
+
+
+def test_somebody_is_found_by_ticket_or_the_phones_last_digits(doors, ward):
+    who = ward.person("欧阳娜娜")
+    with ward.house.writing_session() as session:
+        people.set_contact(session, session.get(Patient, who.ref), {"phone": "+8613800005678"})
+    ward.waiting(), ward.booked(who)
+    desk = doors.staff(ward.desk)
+    by_phone = desk.post("/staff/desk/find", clinic=ward.clinic, find="5678")
+    found = by_phone.text.split('id="found"')[1].split("</section>")[0]
+    assert "欧**娜" in found and "已核对证件" in found and "5678" not in by_phone.request.url
+    found = desk.post("/staff/desk/find", clinic=ward.clinic, find="a001").text.split('id="found"')[1]
+    assert "A001" in found.split("</section>")[0]
+    for nothing in ("9999", "A999", "李", ""):
+        assert "今天没有这样的预约" in desk.post("/staff/desk/find", clinic=ward.clinic, find=nothing).text
 
 
 def test_another_clinics_desk_gets_nothing(doors, ward):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import render_template, request
+from flask import flash, render_template, request
+from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from app.domain.errors import NotFound
@@ -48,13 +49,25 @@ def board_now() -> Any:
     return fragment("desk/_board.html", **words)
 
 
+@bp.post("/find")
+@staff_required("desk")
+def find() -> Any:
+    """Look somebody up by ticket or the phone's last digits: a POST, so that neither stands in an address. Masked."""
+    clinic_id, typed = clinic_of_request(), request.form.get("find", "")[:20]
+    with reading() as session:
+        words = _words(session, clinic_id)
+        found = boards.find(session, current_actor(), clinic_id, typed, house().clock())
+    return render_template("desk/board.html", **words, found=found, typed=typed)
+
+
 @bp.post("/visits/<appointment_id>/check-in")
 @staff_required("desk")
 def check_in(appointment_id: str) -> Any:
     """Check in somebody who stands at the desk, document seen."""
     with act() as a:
         issued = checkin.check_in_at_desk(a.session, a.actor, appointment_id, a.now)
-        a.answer = see_other("desk.board", clinic=request.form.get("clinic"), called=issued.ticket)
+        a.answer = see_other("desk.board", clinic=request.form.get("clinic"))
+    flash(_("已签到，号码 %(ticket)s。请患者到候诊区等叫号。", ticket=issued.ticket), "success")
     return a.sealed()
 
 
@@ -80,10 +93,8 @@ def put_back(ticket_id: str) -> Any:
 
 def _words(session: Session, clinic_id: str) -> dict[str, Any]:
     found = boards.desk_board(session, current_actor(), clinic_id, house().clock())
-    issued = request.args.get("called", "")
     return {
         "board": found,
         "clinic": clinic_id,
         "clinics": {ref: name for ref, name in clinics.clinic_names(session).items() if ref in current_actor().clinics},
-        "issued": issued if issued.isascii() and issued.isalnum() and len(issued) <= 8 else "",
     }
