@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ScalarSelect, select
+from sqlalchemy import ScalarSelect, bindparam, select
 from sqlalchemy.orm import Session
 
 from app.domain import events as catalogue
@@ -108,6 +108,9 @@ def record(
     return event
 
 
+_CHAIN = select(SubjectChain).where(SubjectChain.subject == bindparam("subject")).with_for_update()
+
+
 def _lock_chain(session: Session, subject: str | None) -> SubjectChain:
     """Return the subject's chain row, locked: whoever holds it takes `seq`, `prev` and the serial in one order.
 
@@ -117,7 +120,7 @@ def _lock_chain(session: Session, subject: str | None) -> SubjectChain:
     held: dict[str, SubjectChain] = session.info.setdefault("chains", {})
     if key not in held:
         with session.no_autoflush:  # chains are written here only: nothing that waits in the session concerns them
-            chain = session.scalar(select(SubjectChain).where(SubjectChain.subject == key).with_for_update())
+            chain = session.scalar(_CHAIN, {"subject": key})
         if chain is None:
             chain = SubjectChain(subject=key, seq=0, next_prev=FIRST_PREV)
             session.add(chain)

@@ -102,6 +102,12 @@ def test_what_waits_has_no_receipt(reader):
         reader.receipt_for(event(9999).entry, b"")
 
 
+def test_the_newest_checkpoint_comes_with_the_time_of_its_publishing(reader):
+    note, published_ms = reader.newest()
+    assert note == reader.read_checkpoint()
+    assert published_ms > 0
+
+
 def test_before_the_first_checkpoint_there_is_nothing(tmp_path):
     log = Log(tmp_path, "memory")
     reader = LogReader(log.store)
