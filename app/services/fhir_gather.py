@@ -57,8 +57,13 @@ class Batch:
 
 
 def gather(path: Path) -> Batch:
-    """Return what a file or folder holds. Files that cannot be read, or whose content is broken, are named in the batch."""
+    """Return what a file or folder holds. Files that cannot be read, or whose content is broken, are named in the batch.
+
+    Raises FileNotFoundError where there is neither.
+    """
     batch = Batch()
+    if not path.exists():
+        raise FileNotFoundError(path)
     for file in _files(path):
         batch.files += 1
         name = str(file.relative_to(path)) if path.is_dir() else file.name
@@ -72,7 +77,7 @@ def gather(path: Path) -> Batch:
                 if isinstance(one, BrokenFHIR):
                     batch.broken.append(Trouble(name, one.why))
                 else:
-                    _take(batch, one)
+                    _take_or_say(batch, one)
         except BrokenFHIR as broken:
             batch.broken.append(Trouble(name, broken.why))
         except OSError as error:
@@ -89,6 +94,13 @@ def _files(path: Path) -> Iterator[Path]:
     yield from sorted(file for file in path.rglob("*") if file.is_file() and not file.is_symlink())
 
 
+def _take_or_say(batch: Batch, found: Found) -> None:
+    try:
+        _take(batch, found)
+    except BrokenFHIR as broken:
+        batch.broken.append(Trouble(found.file, f"{found.type}: {broken.why}"))
+
+
 def _take(batch: Batch, found: Found) -> None:
     if found.type not in (*SUPPORTED, *HELPING):
         batch.unsupported[found.type or NO_RESOURCE] += 1
@@ -97,11 +109,11 @@ def _take(batch: Batch, found: Found) -> None:
         raise BrokenFHIR("too much for one run: load the folder in parts")
     if found.type in HELPING:
         batch.unsupported[found.type] += 1
+    inside = [one for one in contained_in(found) if one.type in SUPPORTED]
     known = batch.index.add(found)
     if known is None:
-        for inside in contained_in(found):
-            if inside.type in SUPPORTED:
-                batch.index.add(inside)
+        for one in inside:
+            batch.index.add(one)
     elif content_of(known.resource) == content_of(found.resource):
         batch.repeated += 1
     else:
