@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import shutil
 import threading
 from collections.abc import Iterator
@@ -12,7 +11,6 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-
 
 from app import ROOT, create_app, setup
 from app.config import Settings, read_settings

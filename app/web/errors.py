@@ -26,13 +26,20 @@ def wants_json() -> bool:
 def init_errors(app: Flask, busy: type[Exception]) -> None:
     """Register them all; `busy` is what the database raises when it stayed busy for too long."""
     app.register_error_handler(Refused, on_refused)
-    app.register_error_handler(Replay, lambda replay: respond(replay.answer, replay.event_ids, is_sealed=True))
+    app.register_error_handler(Replay, on_replay)
     app.register_error_handler(RateLimitExceeded, on_limit)
     app.register_error_handler(HTTPException, on_http)
     app.register_error_handler(busy, on_busy)
     # Of two changes of one row at once the version in the WHERE lets one through; this is the other.
     app.register_error_handler(StaleDataError, lambda _error: on_refused(Conflict()))
     app.register_error_handler(Exception, on_bug)
+
+
+def on_replay(replay: Replay) -> Response:
+    """Give a key the answer that it had; the header says so, for limits that count acts and not presses."""
+    response = respond(replay.answer, replay.event_ids, is_sealed=True)
+    response.headers["Idempotency-Replayed"] = "true"
+    return response
 
 
 def on_refused(refusal: Refused) -> Response:

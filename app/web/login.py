@@ -14,6 +14,7 @@ from app.domain.errors import NotAllowed, SignInNeeded
 from app.services import websessions
 from app.services.websessions import SignedIn
 from app.web.house import house
+from app.web.transaction import reading
 
 COOKIES = {"patient": ("mz_patient", "/"), "staff": ("mz_staff", "/staff"), "screen": ("mz_screen", "/screen")}
 
@@ -133,7 +134,8 @@ def staff_required(*roles: str) -> Callable[[Callable[..., Any]], Callable[..., 
                     return redirect(url_for("staff.sign_in", next=request.full_path.rstrip("?")), code=303)
                 raise SignInNeeded()
             if not current_user.roles.intersection(roles):
-                raise NotAllowed(rule="role")
+                with reading():  # where a signed-in actor's refusal is recorded (A6)
+                    raise NotAllowed(rule="role")
             return view(*args, **kwargs)
 
         guarded.audience = frozenset(roles)  # type: ignore[attr-defined]

@@ -28,7 +28,9 @@ def frame(page: Page, name: str) -> Frame:
 
 
 @pytest.mark.parametrize("clock", ["03:00", "12:00", "23:58"])
-def test_twelve_taps_lead_to_a_called_ticket_and_a_receipt_seen_true_and_false(demo, chromium: Browser, clock: str) -> None:
+def test_twelve_taps_lead_to_a_called_ticket_and_a_receipt_seen_true_and_false(
+    demo, chromium: Browser, clock: str
+) -> None:
     site = demo(clock)
     watched = Watched(chromium, WIDE)
     page = watched.page()

@@ -21,7 +21,8 @@ WORDS = {
     },
     "en": {
         "wechat": "WeChat", "person": "EMMA BROWN", "book": "Book", "department": "Internal medicine", "confirm": "Confirm",
-        "check_in": "Check in", "next": "Call next", "start": "Begin the visit", "finish": "Finish the visit", "write": "Read and write the record", "sign": "Sign",
+        "check_in": "Check in", "next": "Call next", "start": "Begin the visit", "finish": "Finish the visit",
+        "write": "Read and write the record", "sign": "Sign",
         "code": "Code", "note": "Name", "advice": "For the patient", "room": "Room", "looked": "Who looked",
         "record": "Type 2 diabetes", "doctor": "Sun Li", "verified": "verified",
     },
@@ -33,7 +34,11 @@ class Road:
 
     def __init__(self, base: str, browser: Browser, language: str) -> None:
         self.base, self.language, self.words = base, language, WORDS[language]
-        self.watched = [Watched(browser, PHONE, has_touch=True), Watched(browser, TABLET), Watched(browser, {"width": 1280, "height": 720})]
+        self.watched = [
+            Watched(browser, PHONE, has_touch=True),
+            Watched(browser, TABLET),
+            Watched(browser, {"width": 1280, "height": 720}),
+        ]
         self.phone, self.tablet, self.tv = (w.page() for w in self.watched)
         self.found: list[str] = []
         for page in (self.phone, self.tablet, self.tv):

@@ -27,6 +27,11 @@ from app.web.transaction import act, current_actor, reading, see_other
 FIELDS = ("relation", "document", "name", "number", "country", "passport_number", "birth_on", "sex", "consent", "next")
 
 
+def is_new_bind(response: Response) -> bool:
+    """Tell whether an answer bound somebody: typing errors and repeated presses do not count towards the limit."""
+    return response.status_code == 303 and "Idempotency-Replayed" not in response.headers
+
+
 @bp.get("/me")
 @patient_required
 def me() -> Any:
@@ -61,7 +66,7 @@ def country_choices() -> list[tuple[str, str]]:
 
 @bp.post("/people/new")
 @patient_required
-@limiter.limit("10 per hour", deduct_when=lambda response: response.status_code == 303)
+@limiter.limit("10 per hour", deduct_when=is_new_bind)
 def bind_person() -> Any:
     """Bind the person who was typed. What was typed stays in the form when something is missing."""
     typed = {field: request.form.get(field, "") for field in FIELDS}
