@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import flash, render_template, request
+from flask import flash, render_template, request, url_for
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
@@ -57,7 +57,8 @@ def find() -> Any:
     with reading() as session:
         words = _words(session, clinic_id)
         found = boards.find(session, current_actor(), clinic_id, typed, house().clock())
-    return render_template("desk/board.html", **words, found=found, typed=typed)
+    here = url_for("desk.board", clinic=clinic_id)  # where the language switch leads: this address takes no GET
+    return render_template("desk/board.html", **words, found=found, typed=typed, here=here)
 
 
 @bp.post("/visits/<appointment_id>/check-in")

@@ -68,6 +68,7 @@ def _times(refused: Refused | None) -> Any:
     person = request.args.get("person") or browser.get("person")
     page = render_template(
         "patient/book_times.html",
+        here=url_for("patient.book_times", day=chosen_on.isoformat()),
         said=words_for(refused) if refused else None,
         department=department,
         days=days,

@@ -118,6 +118,7 @@ def _page(errors: dict[str, str], status: int) -> Any:
     ]
     page = render_template(
         "patient/check_in.html",
+        here=url_for("patient.check_in"),
         rows=rows,
         due=due,
         choices=choices,
