@@ -17,7 +17,13 @@ SALT_SIZE = 32
 ENTRY_SIZE = 33
 ENTRY_VERSION = b"\x01"
 
+_MAX_INTEGER = 2**53 - 1  # RFC 8785, 3.2.2.3: beyond it JavaScript rounds
 _MAX_DEPTH = 32  # our events are four deep; JSON nested without end would exhaust the stack
+
+
+_encode = json.JSONEncoder(
+    ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False, check_circular=False
+).encode
 
 
 def canonical_json(value: object) -> bytes:
@@ -27,6 +33,11 @@ def canonical_json(value: object) -> bytes:
     ValueError, as does everything else: two programs may round a float differently, and a hash would not forgive.
     """
     _require_plain(value, 0)
+    text = _encode(value)
+    if text.isascii():
+        # Where all is ASCII the standard library spells the same, ten times as fast: the order of keys by code point is
+        # then that of UTF-16 (RFC 8785, 3.2.3), and both escape what 3.2.2.2 says and nothing else.
+        return text.encode("ascii")
     return rfc8785.dumps(value)  # type: ignore[arg-type]  # just checked, more strictly than its type says
 
 
@@ -90,7 +101,10 @@ def _require_plain(value: object, depth: int) -> None:
     elif isinstance(value, list | tuple):
         for item in value:
             _require_plain(item, depth + 1)
-    elif not (value is None or isinstance(value, str | int)):
+    elif isinstance(value, int):
+        if not -_MAX_INTEGER <= value <= _MAX_INTEGER:
+            raise ValueError("a number this large has no canonical form")
+    elif not (value is None or isinstance(value, str)):
         raise ValueError(f"a {type(value).__name__} has no canonical form here")
 
 

@@ -5,6 +5,7 @@ import hashlib
 import json
 
 import pytest
+import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -153,3 +154,23 @@ def test_nothing_but_a_value_or_our_own_error_comes_out(data):
     except MalformedJSON:
         return
     assert canonical_json(value) == data
+
+
+ASCII = st.text(st.characters(max_codepoint=0x7F), max_size=8)
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | ASCII,
+        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(ASCII, inner, max_size=4),
+        max_leaves=12,
+    )
+)
+def test_the_short_way_for_ascii_spells_as_the_library_does(value):
+    assert canonical_json(value) == rfc8785.dumps(value)
+
+
+@pytest.mark.parametrize("number", [2**53, -(2**53), 10**30])
+def test_a_whole_number_that_javascript_would_round_is_refused(number):
+    with pytest.raises(ValueError):
+        canonical_json({"n": number})
