@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import and_, select, update
+from sqlalchemy import and_, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from app.domain import booking as booking_rules
@@ -94,13 +94,13 @@ def visits_here(session: Session, actor: Actor, clinic_id: str, now: datetime) -
     clinic = session.get(Clinic, clinic_id)
     if clinic is None:
         raise NotFound()
-    rule = clinics.rules_of(clinic).check_in
+    rule = clinics.check_in_rule_of(clinic)
     return [_here(view, rule, now) for view in _today(session, actor, now) if view.clinic_id == clinic_id]
 
 
 def visit_window(session: Session, view: AppointmentView, now: datetime) -> VisitHere:
     """Return where `now` stands in the window of one visit."""
-    return _here(view, clinics.rules_of(session.get_one(Clinic, view.clinic_id)).check_in, now)
+    return _here(view, clinics.check_in_rule_of(session.get_one(Clinic, view.clinic_id)), now)
 
 
 # Checking in
@@ -158,16 +158,19 @@ class _Visit(NamedTuple):
     clinic: Clinic
 
 
+_LOCKED = (
+    select(Appointment, ClinicSession, Clinic)
+    .join(ClinicSession, ClinicSession.id == Appointment.session_id)
+    .join(Clinic, Clinic.id == Appointment.clinic_id)
+    .where(Appointment.id.in_(bindparam("ids", expanding=True)))
+    .order_by(Appointment.patient_ref, Appointment.starts_at, Appointment.id)
+    .with_for_update(of=Appointment)
+)
+
+
 def _locked(session: Session, appointment_ids: Set[str]) -> list[_Visit]:
     """Return the visits, locked in the order of their subjects. Raises NotFound unless all are there."""
-    found = session.execute(
-        select(Appointment, ClinicSession, Clinic)
-        .join(ClinicSession, ClinicSession.id == Appointment.session_id)
-        .join(Clinic, Clinic.id == Appointment.clinic_id)
-        .where(Appointment.id.in_(appointment_ids))
-        .order_by(Appointment.patient_ref, Appointment.starts_at, Appointment.id)
-        .with_for_update(of=Appointment)
-    ).all()
+    found = session.execute(_LOCKED, {"ids": list(appointment_ids)}).all()
     if len(found) != len(appointment_ids):
         raise NotFound()
     return [_Visit(*row) for row in found]
@@ -179,7 +182,7 @@ def _by_patient(session: Session, actor: Actor, visit: _Visit, presence: Presenc
     known = _known(session, row)
     if known is not None:
         return known
-    rule = clinics.rules_of(visit.clinic).check_in
+    rule = clinics.check_in_rule_of(visit.clinic)
     with rights.concerning(row.patient_ref):
         _require_booked(row)
         rules.require_open(rule, row.starts_at, now)
@@ -201,15 +204,18 @@ def _require_booked(row: Appointment) -> None:
         raise AppointmentMoved(state=row.state)
 
 
+_NEXT_NUMBER = (
+    update(Queue)
+    .where(Queue.id == bindparam("queue"))
+    .values(last_number=Queue.last_number + 1)
+    .returning(Queue.last_number, Queue.letter)
+    .execution_options(synchronize_session=False)
+)
+
+
 def _issue(session: Session, actor: Actor, visit: _Visit, method: str, now: datetime) -> Issued:
     row, sitting = visit.appointment, visit.sitting
-    number, letter = session.execute(
-        update(Queue)
-        .where(Queue.id == sitting.queue_id)
-        .values(last_number=Queue.last_number + 1)
-        .returning(Queue.last_number, Queue.letter)
-        .execution_options(synchronize_session=False)
-    ).one()
+    number, letter = session.execute(_NEXT_NUMBER, {"queue": sitting.queue_id}).one()
     ticket = Ticket(
         id=new_ref(),
         queue_id=sitting.queue_id,

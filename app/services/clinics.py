@@ -97,6 +97,11 @@ def rules_of(clinic: Clinic) -> ClinicRules:
     )
 
 
+def check_in_rule_of(clinic: Clinic) -> checkin_rules.WindowRule:
+    """Return the clinic's rule for checking in, and look at no other. Raises RuleMalformed."""
+    return checkin_rules.parse_window(clinic.rules["check_in"])
+
+
 def format_rules(rules: ClinicRules) -> dict[str, Mapping[str, str | int | None]]:
     """Return the rules as the JSON that `Clinic.rules` holds."""
     return {

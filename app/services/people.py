@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from app.domain import access
@@ -243,17 +243,20 @@ def links_of(session: Session, account_ref: str) -> list[LinkView]:
     return views
 
 
+_LINK_FOR = (
+    select(Link)
+    .where(Link.account_ref == bindparam("account"), Link.patient_ref == bindparam("patient"))
+    .order_by((Link.state == "ended").asc(), Link.created_at.desc())
+    .limit(1)
+)
+
+
 def link_for(session: Session, account_ref: str, patient_ref: str) -> access.Link | None:
     """Return the tie of an account to a person as the facts that access turns on; None where nothing ties them.
 
     A pending link to an existing record is no tie at all: it opens nothing and shows nothing.
     """
-    link = session.scalars(
-        select(Link)
-        .where(Link.account_ref == account_ref, Link.patient_ref == patient_ref)
-        .order_by((Link.state == "ended").asc(), Link.created_at.desc())
-        .limit(1)
-    ).first()
+    link = session.scalars(_LINK_FOR, {"account": account_ref, "patient": patient_ref}).first()
     if link is None or (link.state == "pending" and link.relation == "self"):
         return None
     return access.Link(

@@ -55,9 +55,12 @@ def _person(session: Session, patient_ref: str) -> Patient:
 
 
 def _own(session: Session, actor: Actor, patient_ref: str) -> tuple[access.Link | None, date | None]:
-    """Return what ties the actor's account to this person, and the person's birth date. Raises NotFound."""
-    patient = _person(session, patient_ref)
-    return people.link_for(session, str(actor.ref), patient_ref), identity.birth_of(session, patient)
+    """Return what ties the actor's account to this person, and, where that is guardianship, the person's birth date: who
+    acts for oneself needs no age, and what is not needed stays sealed. Who is not there is tied to nobody."""
+    link = people.link_for(session, str(actor.ref), patient_ref)
+    if link is None or link.relation is not access.Relation.GUARDIAN:
+        return link, None
+    return link, identity.birth_of(session, _person(session, patient_ref))
 
 
 def see_own(

@@ -6,8 +6,9 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from app.domain.actor import Actor, ActorKind, Role
@@ -81,9 +82,19 @@ def touch(session: Session, token: str, now: datetime) -> None:
     session.execute(update(WebSession).where(WebSession.token_hash == hash_token(token)).values(seen_at=now))
 
 
+_BY_TOKEN = select(
+    WebSession.ref,
+    WebSession.kind,
+    WebSession.owner_ref,
+    WebSession.seen_at,
+    WebSession.expires_at,
+    WebSession.ended_at,
+).where(WebSession.token_hash == bindparam("token_hash"))
+
+
 def find(session: Session, kinds: tuple[str, ...], token: str, now: datetime) -> SignedIn | None:
     """Return who holds `token` at a door that takes `kinds`, or None: unknown, ended, expired, idle, or disabled."""
-    row = session.get(WebSession, hash_token(token))
+    row = session.execute(_BY_TOKEN, {"token_hash": hash_token(token)}).first()
     if row is None or row.kind not in kinds or row.ended_at is not None:
         return None
     if now >= row.expires_at or now - row.seen_at >= IDLE[row.kind]:
@@ -101,7 +112,7 @@ def find(session: Session, kinds: tuple[str, ...], token: str, now: datetime) ->
     return SignedIn(Actor(kind, row.owner_ref, "patient", row.ref), frozenset({"patient"}), must_touch=must_touch)
 
 
-def _staff(session: Session, row: WebSession, must_touch: bool) -> SignedIn | None:
+def _staff(session: Session, row: Any, must_touch: bool) -> SignedIn | None:
     staff = session.get(Staff, row.owner_ref)
     if staff is None or staff.disabled_at is not None:
         return None
