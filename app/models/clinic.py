@@ -108,6 +108,7 @@ class ClinicSession(Base):
         CheckConstraint("kind IN ('expert', 'general')", name="kind"),
         CheckConstraint("ends_at > starts_at", name="order"),
         Index("ix_clinic_session_clinic_day", "clinic_id", "day_on"),
+        Index("ix_clinic_session_department_starts", "department_id", "starts_at"),
     )
 
 

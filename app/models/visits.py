@@ -22,7 +22,7 @@ class Appointment(Bound, Base):
     id: Mapped[str] = mapped_column(primary_key=True)
     patient_ref: Mapped[str] = mapped_column(ForeignKey("patient.ref"), index=True)
     account_ref: Mapped[str | None] = mapped_column(ForeignKey("account.ref"))
-    slot_id: Mapped[str] = mapped_column(ForeignKey("slot.id"))
+    slot_id: Mapped[str] = mapped_column(ForeignKey("slot.id"), index=True)
     session_id: Mapped[str] = mapped_column(ForeignKey("clinic_session.id"), index=True)
     clinic_id: Mapped[str] = mapped_column(ForeignKey("clinic.id"))
     state: Mapped[str]
@@ -69,7 +69,7 @@ class Ticket(Bound, Base):
     number: Mapped[int]
     appointment_id: Mapped[str] = mapped_column(ForeignKey("appointment.id"), unique=True)
     patient_ref: Mapped[str] = mapped_column(ForeignKey("patient.ref"), index=True)
-    session_id: Mapped[str] = mapped_column(ForeignKey("clinic_session.id"))
+    session_id: Mapped[str] = mapped_column(ForeignKey("clinic_session.id"), index=True)
     clinician_ref: Mapped[str | None] = mapped_column(ForeignKey("staff.ref"))  # null: any room of the queue
     state: Mapped[str]
     order_key: Mapped[int]
@@ -87,6 +87,7 @@ class Ticket(Bound, Base):
         CheckConstraint("state IN ('waiting', 'called', 'serving', 'done', 'missed', 'no_show')", name="state"),
         CheckConstraint("method IN ('venue', 'desk')", name="method"),
         Index("ix_ticket_queue_state", "queue_id", "state"),
+        Index("ix_ticket_called_state", "called_by", "state"),
         # A room has one patient at a time (Q1).
         Index(
             "uq_ticket_room_busy", "called_by", unique=True,

@@ -137,7 +137,7 @@ def departments(session: Session, now: datetime) -> list[DepartmentView]:
         )
         .select_from(Slot)
         .join(ClinicSession, ClinicSession.id == Slot.session_id)
-        .where(Slot.starts_at > now, Slot.starts_at < until_at, ~_taken(now))
+        .where(_lately(now, until_at), Slot.starts_at > now, Slot.starts_at < until_at, ~_taken(now))
         .group_by(ClinicSession.department_id)
     ).all()
     free = {department: (today, first) for department, today, first in counted}
@@ -173,6 +173,7 @@ def days(session: Session, department_id: str, now: datetime) -> list[DayView]:
         .join(ClinicSession, ClinicSession.id == Slot.session_id)
         .where(
             ClinicSession.department_id == department_id,
+            _lately(now, day_bounds(last_on)[1]),
             Slot.starts_at > now,
             Slot.starts_at < day_bounds(last_on)[1],
             ~_taken(now),
@@ -193,6 +194,7 @@ def doctors(session: Session, department_id: str, day_on: date, now: datetime) -
         .join(ClinicSession, ClinicSession.id == Slot.session_id)
         .where(
             ClinicSession.department_id == department_id,
+            _lately(from_at, to_at),
             Slot.starts_at > now,
             Slot.starts_at >= from_at,
             Slot.starts_at < to_at,
@@ -259,6 +261,11 @@ def clinic_names(session: Session) -> dict[str, Words]:
 
 
 # Private
+
+
+def _lately(from_at: datetime, to_at: datetime):  # type: ignore[no-untyped-def]
+    """Say in SQL that a session may have slots between two instants: none lasts a day. It keeps the look off old sessions."""
+    return and_(ClinicSession.starts_at > from_at - ONE_DAY, ClinicSession.starts_at < to_at)
 
 
 def _taken(now: datetime):  # type: ignore[no-untyped-def]

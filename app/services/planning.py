@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.domain import access
 from app.domain.actor import Actor
-from app.domain.calendar import hospital_day
+from app.domain.calendar import ONE_DAY, hospital_day
 from app.domain.errors import NotFound
 from app.domain.ids import new_ref
 from app.models import Clinic, ClinicSession, Department, Queue, Room, Slot, Staff, projected
@@ -106,8 +106,8 @@ def plan_session(
         raise NotFound()
     if session.get(Staff, clinician_ref) is None:
         raise NotFound()
-    if slot_minutes < 1 or ends_at <= starts_at:
-        raise ValueError("a session ends after it begins and has slots of a minute at least")
+    if slot_minutes < 1 or not starts_at < ends_at <= starts_at + ONE_DAY:
+        raise ValueError("a session ends within a day after it begins and has slots of a minute at least")
     day_on = hospital_day(starts_at)
     row = ClinicSession(
         id=new_ref(),

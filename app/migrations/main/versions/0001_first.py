@@ -307,6 +307,7 @@ def upgrade() -> None:
     with op.batch_alter_table("clinic_session", schema=None) as batch_op:
         batch_op.create_index("ix_clinic_session_clinic_day", ["clinic_id", "day_on"], unique=False)
         batch_op.create_index(batch_op.f("ix_clinic_session_clinician_ref"), ["clinician_ref"], unique=False)
+        batch_op.create_index("ix_clinic_session_department_starts", ["department_id", "starts_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_clinic_session_queue_id"), ["queue_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_clinic_session_starts_at"), ["starts_at"], unique=False)
 
@@ -350,6 +351,7 @@ def upgrade() -> None:
         batch_op.create_index("ix_appointment_clinic_starts", ["clinic_id", "starts_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_appointment_patient_ref"), ["patient_ref"], unique=False)
         batch_op.create_index(batch_op.f("ix_appointment_session_id"), ["session_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_appointment_slot_id"), ["slot_id"], unique=False)
         batch_op.create_index(
             "uq_appointment_slot_living",
             ["slot_id"],
@@ -397,8 +399,10 @@ def upgrade() -> None:
         sa.UniqueConstraint("queue_id", "number", name=op.f("uq_ticket_queue_id_number")),
     )
     with op.batch_alter_table("ticket", schema=None) as batch_op:
+        batch_op.create_index("ix_ticket_called_state", ["called_by", "state"], unique=False)
         batch_op.create_index(batch_op.f("ix_ticket_patient_ref"), ["patient_ref"], unique=False)
         batch_op.create_index("ix_ticket_queue_state", ["queue_id", "state"], unique=False)
+        batch_op.create_index(batch_op.f("ix_ticket_session_id"), ["session_id"], unique=False)
         batch_op.create_index(
             "uq_ticket_room_busy",
             ["called_by"],
@@ -484,8 +488,10 @@ def downgrade() -> None:
             sqlite_where=sa.text("state IN ('called', 'serving')"),
             postgresql_where=sa.text("state IN ('called', 'serving')"),
         )
+        batch_op.drop_index(batch_op.f("ix_ticket_session_id"))
         batch_op.drop_index("ix_ticket_queue_state")
         batch_op.drop_index(batch_op.f("ix_ticket_patient_ref"))
+        batch_op.drop_index("ix_ticket_called_state")
 
     op.drop_table("ticket")
     with op.batch_alter_table("appointment", schema=None) as batch_op:
@@ -494,6 +500,7 @@ def downgrade() -> None:
             sqlite_where=sa.text("state IN ('held', 'booked', 'checked_in', 'in_consult', 'completed', 'no_show')"),
             postgresql_where=sa.text("state IN ('held', 'booked', 'checked_in', 'in_consult', 'completed', 'no_show')"),
         )
+        batch_op.drop_index(batch_op.f("ix_appointment_slot_id"))
         batch_op.drop_index(batch_op.f("ix_appointment_session_id"))
         batch_op.drop_index(batch_op.f("ix_appointment_patient_ref"))
         batch_op.drop_index("ix_appointment_clinic_starts")
@@ -503,6 +510,7 @@ def downgrade() -> None:
     with op.batch_alter_table("clinic_session", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_clinic_session_starts_at"))
         batch_op.drop_index(batch_op.f("ix_clinic_session_queue_id"))
+        batch_op.drop_index("ix_clinic_session_department_starts")
         batch_op.drop_index(batch_op.f("ix_clinic_session_clinician_ref"))
         batch_op.drop_index("ix_clinic_session_clinic_day")
 
