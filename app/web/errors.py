@@ -6,6 +6,7 @@ import uuid
 
 import structlog
 from flask import Flask, Response, g, jsonify, make_response, render_template, request
+from flask.globals import request_ctx
 from flask_babel import gettext as _
 from flask_limiter import RateLimitExceeded
 from sqlalchemy.orm.exc import StaleDataError
@@ -61,6 +62,8 @@ def on_busy(_error: Exception) -> Response:
 
 def on_http(error: HTTPException) -> Response:
     """Flask's own refusals: 404, 405, 413 and so on. The description is Werkzeug's and is not shown."""
+    if request_ctx.url_adapter is None:  # a Host that is not ours: no page of ours can even be addressed
+        return Response("This host name is not served here.\n", status=400, mimetype="text/plain")
     if error.code is not None and 300 <= error.code < 400:
         return error.get_response()  # type: ignore[return-value]
     response = _answer(error.code or 500, "http_" + str(error.code))
