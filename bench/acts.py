@@ -6,10 +6,15 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sqlalchemy import select
+
+from app.models import Event
+from app.services import events
 from app.web.house import House
 from bench import hospital
 from bench.hospital import Due
 from bench.load import Answer, Burst, fire, get, post
+from ledger.receipt import ForMe, format_extra, verify_receipt
 
 FORM_TOKEN = re.compile(rb'name="csrf_token" value="([0-9a-f]+)"')
 FORM_KEY = re.compile(rb'name="idempotency_key" value="([^"]+)"')
@@ -82,3 +87,19 @@ def commit_rows(port: int, rows: int, connections: int) -> Burst:
     if any(answer.status != 303 for answer in burst.answers):
         raise WorkMissing("the bare route refused")
     return burst
+
+
+def verify_all(house: House) -> int:
+    """Open every check-in's event, complete its receipt from the published log and verify it; return how many.
+
+    Raises WorkMissing where one is not what its event says, and what the ledger raises where one does not verify.
+    """
+    checked = 0
+    with house.reading_session() as session:
+        for event in session.scalars(select(Event).where(Event.type == "appointment.checked_in")):
+            receipt = house.log.receipt_for(event.entry, format_extra(ForMe(*events.open_event(session, event))))
+            verified = verify_receipt(receipt.encode(), house.log_keys[0])
+            if verified.open["id"] != event.id or verified.own is None or verified.own["subject"] != event.subject_ref:
+                raise WorkMissing(f"the receipt of {event.id} is another's")
+            checked += 1
+    return checked

@@ -20,6 +20,7 @@ from app.domain.checkin import WindowRule, venue_code
 from app.domain.documents import parse_resident_id
 from app.models import Clinic, Event, Slot, Ticket
 from app.ports import WeChatIdentity
+from app.server.__main__ import demo_version
 from app.services import accounts, booking, people, planning, staff
 from app.services.clinics import ClinicRules
 from app.web.house import House
@@ -54,7 +55,6 @@ def environment(var: Path, offset: int) -> dict[str, str]:
     return {
         "MINGZHEN_VAR": str(var),
         "DEMO_CLOCK_OFFSET_SECONDS": str(offset),
-        "WECHAT_MOCK_INTERNAL": "http://127.0.0.1:9",  # nobody signs in while the clock runs
         "LEDGER_SOCKET": str(var / "bell"),
     }
 
@@ -68,6 +68,7 @@ def found(var: Path, offset: int) -> House:
     settings = settings_of(environment(var, offset))
     setup.make_keys(settings)
     setup.migrate(settings)
+    (var / "demo-data").write_text(demo_version())  # this hospital has its own people: the demo's stay away
     return build_house(settings, lambda: datetime.now(UTC) + settings.clock_offset)
 
 

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from app import ROOT
@@ -63,7 +63,7 @@ def cpu_seconds_of(pid: int | str) -> float:
 
 
 @contextlib.contextmanager
-def site(folder: Path, **environ: str) -> Iterator[Server]:
+def site(folder: Path, environ: Mapping[str, str]) -> Iterator[Server]:
     """Run the whole site over `folder`: gunicorn, the sequencer, the pretend WeChat."""
     with _running(folder, ["-m", "app.server"], environ) as server:
         _wait(server, lambda said: "is ready: " in said)
@@ -80,7 +80,7 @@ def bare(folder: Path) -> Iterator[Server]:
 
 
 @contextlib.contextmanager
-def _running(folder: Path, arguments: list[str], environ: dict[str, str]) -> Iterator[Server]:
+def _running(folder: Path, arguments: list[str], environ: Mapping[str, str]) -> Iterator[Server]:
     port = _free_port()
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("WECHAT_", "LEDGER_", "MINGZHEN_"))}
     told = {**kept, "MINGZHEN_VAR": str(folder), "HOST": "127.0.0.1", "PORT": str(port), **environ}
