@@ -78,22 +78,28 @@ CSP = (
 def add_headers(response: Response) -> Response:
     """Put the security headers on every answer; pages are `no-store` unless their door said otherwise."""
     settings = house().settings
-    headers = response.headers
-    headers.setdefault("Content-Security-Policy", CSP.format(frames="'self'" if settings.is_demo else "'none'"))
-    headers.setdefault("X-Content-Type-Options", "nosniff")
-    headers.setdefault("X-Frame-Options", "SAMEORIGIN" if settings.is_demo else "DENY")
-    headers.setdefault("Referrer-Policy", "no-referrer")
-    headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
-    headers.setdefault("Permissions-Policy", "camera=(self), geolocation=(self), microphone=(), payment=()")
-    if not settings.insecure_cookies:
-        headers.setdefault("Strict-Transport-Security", "max-age=31536000")
-        # Browsers ignore this one without TLS, and complain about it on every page of a demo on a local network.
-        headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
-    if request.endpoint == "static":
-        headers.setdefault("Cache-Control", "public, max-age=3600")
-    else:
-        headers.setdefault("Cache-Control", "no-store")
+    wanted = security_headers(settings.is_demo, settings.insecure_cookies)
+    wanted["Cache-Control"] = "public, max-age=3600" if request.endpoint == "static" else "no-store"
+    set_already = {name.lower() for name, _ in response.headers}
+    response.headers.extend([pair for pair in wanted.items() if pair[0].lower() not in set_already])
     return response
+
+
+def security_headers(is_demo: bool, insecure_cookies: bool) -> dict[str, str]:
+    """Return what every answer carries unless its door said otherwise."""
+    headers = {
+        "Content-Security-Policy": CSP.format(frames="'self'" if is_demo else "'none'"),
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "SAMEORIGIN" if is_demo else "DENY",
+        "Referrer-Policy": "no-referrer",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Permissions-Policy": "camera=(self), geolocation=(self), microphone=(), payment=()",
+    }
+    if not insecure_cookies:
+        headers["Strict-Transport-Security"] = "max-age=31536000"
+        # Browsers ignore this one without TLS, and complain about it on every page of a demo on a local network.
+        headers["Cross-Origin-Opener-Policy"] = "same-origin"
+    return headers
 
 
 def template_words() -> dict[str, Any]:

@@ -18,6 +18,7 @@ from typing import Any
 from flask import Response, flash, g, jsonify, redirect, request, url_for
 from flask import session as browser
 from flask_login import current_user
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from app.domain.actor import ANONYMOUS, Actor
@@ -202,8 +203,13 @@ def _idempotency(actor: Actor) -> tuple[bytes | None, bytes]:
     return scope, hashlib.sha256(body).digest()
 
 
+_KNOWN = select(IdempotencyKey.body_digest, IdempotencyKey.answer, IdempotencyKey.event_ids).where(
+    IdempotencyKey.scope == bindparam("scope")
+)
+
+
 def _replay_if_known(session: Session, actor: Actor, scope: bytes, digest: bytes) -> None:
-    known = session.get(IdempotencyKey, scope)
+    known = session.execute(_KNOWN, {"scope": scope}).first()
     if known is None:
         return
     if known.body_digest != digest:
