@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flask import Response, make_response, render_template, request
+from flask_babel import gettext as _
 
 from app.domain import clinical
-from app.domain.clinical import MOST_LINES, Kind, PrescriptionLine
+from app.domain.clinical import MOST_LINES, Kind
 from app.domain.errors import BadInput
 from app.domain.icd import COMMON
 from app.services import identity, records
@@ -139,10 +140,7 @@ def sign_prescription(visit_id: str) -> Any:
     rows = _rows(DRUG)
     if "more" in request.form:
         return _again(visit_id, Typed(drugs=_one_more(rows, DRUG)))
-    lines: list[PrescriptionLine]
-    lines, errors = _read(rows, lambda row: clinical.prescription_line(**row))
-    if not rows:
-        errors = {"name-0": words_for(BadInput("name")).title}
+    lines, errors = _read(rows or [dict.fromkeys(DRUG, "")], lambda row: clinical.prescription_line(**row))
     if errors:
         return _again(visit_id, Typed(drugs=rows, errors=errors))
     return _sign(visit_id, Kind.PRESCRIPTION, clinical.prescription(lines))
@@ -155,10 +153,8 @@ def sign_results(visit_id: str) -> Any:
     rows = [row for row in _rows(RESULT) if row["value"].strip() or not row["analyte"]]
     if "more" in request.form:
         return _again(visit_id, Typed(results=_one_more(rows, RESULT)))
-    values: list[dict[str, Any]]
-    values, errors = _read(rows, lambda row: clinical.observation(row["analyte"], row["value"]))
-    if not rows:
-        errors = {"value-0": words_for(BadInput("value")).title}
+    empty = {"analyte": next(iter(clinical.ANALYTES)), "value": ""}
+    values, errors = _read(rows or [empty], lambda row: clinical.observation(row["analyte"], row["value"]))
     if errors:
         return _again(visit_id, Typed(results=rows, errors=errors))
     with act() as a:
@@ -175,9 +171,18 @@ def _one_more(rows: Rows, names: tuple[str, ...]) -> Rows:
 def _read(rows: Rows, read: Callable[[dict[str, str]], Any]) -> tuple[list[Any], dict[str, str]]:
     """Return (what the lines say, what is wrong by field and line)."""
     found, errors = [], {}
+    missing = {
+        "name": _("填写药品。"),
+        "dose": _("填写每次用量。"),
+        "frequency": _("填写用法。"),
+        "days": _("天数填 1 到 365 的整数。"),
+    }
     for index, row in enumerate(rows):
-        try:
-            found.append(read(row))
-        except BadInput as wrong:
-            errors[f"{wrong.field}-{index}"] = words_for(wrong).title
+        empty = [name for name in missing if not row.get(name, "-").strip()]
+        errors.update({f"{name}-{index}": missing[name] for name in empty})
+        if not empty:
+            try:
+                found.append(read(row))
+            except BadInput as wrong:
+                errors[f"{wrong.field}-{index}"] = missing.get(wrong.field, words_for(wrong).title)
     return found, errors
