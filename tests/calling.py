@@ -20,6 +20,12 @@ class PretendWeChat:
     def __init__(self) -> None:
         self.is_away = False
 
+    def authorize_url(self, redirect_uri: str, state: str, scope: str = "snsapi_base") -> str:
+        return f"https://open.weixin.qq.com/connect/oauth2/authorize?state={state}"
+
+    def exchange_code(self, code: str, *, with_nickname: bool = False) -> WeChatIdentity:
+        return self.js_code_to_session(code)
+
     def js_code_to_session(self, js_code: str) -> WeChatIdentity:
         if self.is_away:
             raise WeChatUnavailable("away")

@@ -18,6 +18,7 @@ from app.web.house import House
 from tests.browsing import Browser
 from tests.fixtures_visit import doors as doors
 from tests.fixtures_visit import ward as ward
+from tests.scene import Scene, build_scene
 
 
 class Clock:
@@ -121,3 +122,13 @@ def sealing(var: Path) -> Iterator[None]:
 @pytest.fixture
 def browser(app: Flask) -> Browser:
     return Browser(app)
+
+
+@pytest.fixture(scope="session")
+def scene(pristine: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    """The hospital with everybody in it, for the guards; each test calls `scene.fresh()` before it asks for anything."""
+    var = tmp_path_factory.mktemp("scene") / "var"
+    shutil.copytree(pristine, var)
+    built = build_scene(var, tmp_path_factory.mktemp("kept"), settings_in(var, RECEIPT_WAIT_MS="0"), Clock())
+    yield built
+    built.app.extensions["mingzhen"].close()

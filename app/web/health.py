@@ -8,18 +8,21 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.web.house import house
+from app.web.login import public
 
 bp = Blueprint("health", __name__)
 log = structlog.get_logger()
 
 
 @bp.get("/healthz")
+@public
 def healthz() -> Response:
     """Say that the process is alive. Looks at nothing else, so that a supervisor never kills it for a neighbour's fault."""
     return jsonify({"status": "ok"})
 
 
 @bp.get("/readyz")
+@public
 def readyz() -> tuple[Response, int]:
     """Say what works: 200 when all does, 503 with the part that does not. Care goes on while only the sequencer rests."""
     house().bell.knock()  # a sequencer that hangs is found out by not answering

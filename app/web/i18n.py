@@ -13,6 +13,8 @@ from flask import Flask, abort, has_request_context, redirect, request, session
 from flask_babel import Babel, format_date, format_datetime, get_locale
 from werkzeug.wrappers import Response
 
+from app.web.login import public
+
 TRANSLATIONS = Path(__file__).parents[1] / "translations"
 
 LOCALES = {"zh": "zh_Hans_CN", "en": "en"}
@@ -54,6 +56,7 @@ def language_tag() -> str:
     return "en" if str(get_locale()) == "en" else "zh-Hans"
 
 
+@public
 def switch_language(lang: str) -> Response:
     """Remember the language in this browser and go back to the page the switch was pressed on.
 
