@@ -52,6 +52,15 @@ def test_the_board_is_recorded_once_a_sign_in(doors, ward):
     assert ward.types(None).count("board.opened") == 2
 
 
+def test_no_part_of_the_board_is_seen_unrecorded(app, ward):
+    for path in ("/staff/desk/now", "/staff/doctor/now"):
+        browser = Browser(app)
+        who = ward.desk if "desk" in path else ward.chen
+        browser.set_cookie("mz_staff", ward.token("staff", who.ref), "/staff")
+        assert browser.get(path).status_code == 200
+        assert ward.types(None)[-1] == "board.opened"
+
+
 def test_the_desk_puts_back_who_was_passed(doors, ward):
     ticket = ward.waiting()
     called = ward.do(queueing.call_next, ward.chen, ward.expert)

@@ -29,24 +29,16 @@ def clinic_of_request() -> str:
 @bp.get("/")
 @staff_required("desk")
 def board() -> Any:
-    """The whole board. The first look of a sign-in is recorded."""
-    actor, clinic_id = current_actor(), clinic_of_request()
-    with reading() as session:
-        is_recorded = queueing.is_board_recorded(session, actor, "desk", clinic_id)
-        words = _words(session, clinic_id)
-    if not is_recorded:
-        with act() as a:
-            queueing.record_board(a.session, a.actor, "desk", clinic_id, a.now)
+    """The whole board."""
+    words = _shown(clinic_of_request())
     return render_template("desk/board.html", **words)
 
 
 @bp.get("/now")
 @staff_required("desk")
 def board_now() -> Any:
-    """The part of the board that changes by itself; its page was recorded."""
-    with reading() as session:
-        words = _words(session, clinic_of_request())
-    return fragment("desk/_board.html", **words)
+    """The part of the board that changes by itself."""
+    return fragment("desk/_board.html", **_shown(clinic_of_request()))
 
 
 @bp.post("/find")
@@ -54,8 +46,8 @@ def board_now() -> Any:
 def find() -> Any:
     """Look somebody up by ticket or the phone's last digits: a POST, so that neither stands in an address. Masked."""
     clinic_id, typed = clinic_of_request(), request.form.get("find", "")[:20]
+    words = _shown(clinic_id)
     with reading() as session:
-        words = _words(session, clinic_id)
         found = boards.find(session, current_actor(), clinic_id, typed, house().clock())
     here = url_for("desk.board", clinic=clinic_id)  # where the language switch leads: this address takes no GET
     return render_template("desk/board.html", **words, found=found, typed=typed, here=here)
@@ -90,6 +82,18 @@ def put_back(ticket_id: str) -> Any:
         queueing.put_back(a.session, a.actor, ticket_id, a.now)
         a.answer = see_other("desk.board", clinic=request.form.get("clinic"))
     return a.sealed()
+
+
+def _shown(clinic_id: str) -> dict[str, Any]:
+    """Return what the board shows; the first look of a sign-in, by whichever page, is recorded before anything is sent."""
+    actor = current_actor()
+    with reading() as session:
+        is_recorded = queueing.is_board_recorded(session, actor, "desk", clinic_id)
+        words = _words(session, clinic_id)
+    if not is_recorded:
+        with act() as a:
+            queueing.record_board(a.session, a.actor, "desk", clinic_id, a.now)
+    return words
 
 
 def _words(session: Session, clinic_id: str) -> dict[str, Any]:

@@ -20,27 +20,15 @@ from app.web.transaction import act, current_actor, reading, see_other
 @bp.get("/")
 @staff_required("doctor")
 def queue() -> Any:
-    """The line of today's session that was asked for, else of the one running now. The first look is recorded."""
-    actor, now = current_actor(), house().clock()
-    with reading() as session:
-        sessions = clinics.sessions_of(session, str(actor.ref), now)
-        chosen = _chosen(sessions)
-        words = _words(session, sessions, chosen)
-        is_recorded = chosen is None or queueing.is_board_recorded(session, actor, "doctor", chosen.id)
-    if chosen is not None and not is_recorded:
-        with act() as a:
-            queueing.record_board(a.session, a.actor, "doctor", chosen.id, a.now)
-    return render_template("doctor/queue.html", **words)
+    """The line of today's session that was asked for, else of the one running now."""
+    return render_template("doctor/queue.html", **_shown())
 
 
 @bp.get("/now")
 @staff_required("doctor")
 def queue_now() -> Any:
-    """The part that changes by itself; its page was recorded."""
-    with reading() as session:
-        sessions = clinics.sessions_of(session, str(current_actor().ref), house().clock())
-        words = _words(session, sessions, _chosen(sessions))
-    return fragment("doctor/_queue.html", **words)
+    """The part that changes by itself."""
+    return fragment("doctor/_queue.html", **_shown())
 
 
 @bp.post("/sessions/<session_id>/call")
@@ -116,6 +104,20 @@ def _chosen(sessions: list[SessionView]) -> SessionView | None:
     running = [view for view in sessions if view.starts_at <= now < view.ends_at]
     coming = [view for view in sessions if view.starts_at > now]
     return next(iter(asked or running or coming or sessions[-1:]), None)
+
+
+def _shown() -> dict[str, Any]:
+    """Return what the line shows; the first look of a sign-in is recorded before anything is sent."""
+    actor = current_actor()
+    with reading() as session:
+        sessions = clinics.sessions_of(session, str(actor.ref), house().clock())
+        chosen = _chosen(sessions)
+        words = _words(session, sessions, chosen)
+        is_recorded = chosen is None or queueing.is_board_recorded(session, actor, "doctor", chosen.id)
+    if chosen is not None and not is_recorded:
+        with act() as a:
+            queueing.record_board(a.session, a.actor, "doctor", chosen.id, a.now)
+    return words
 
 
 def _words(session: Session, sessions: list[SessionView], chosen: SessionView | None) -> dict[str, Any]:
