@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from app.domain import clinical
 from app.domain.actor import Actor
+from app.domain.calendar import hospital_day
 from app.domain.clinical import Kind
+from app.domain.documents import parse_resident_id
 from app.domain.errors import NotAllowed, NotFound, VisitClosed
-from app.services import accounts, people, queueing, receipts, records
+from app.services import people, queueing, receipts, records
 from tests.fixtures_visit import Person, Ward
+from tests.people import CHILD_ID
 
 
 def begin(ward: Ward, who: Person, session_id: str = "") -> tuple[str, str]:
@@ -174,13 +177,7 @@ def test_an_analyte_measured_twice_is_one_course_of_both_visits(ward, li, clock)
     assert opened(ward, li)[-1]["detail"] == {"count": 4}
 
 
-def account(ward: Ward, phone: str) -> Actor:
-    with ward.house.writing_session() as session:
-        return Actor("patient", accounts.account_for_phone(session, phone, ward.now), "patient", f"sitting-{phone}")
-
-
 def test_an_unproven_link_sees_only_what_was_recorded_after_it(ward, clock):
-    """A child's guardian who was verified sees all; a self who only knew the number sees nothing from before."""
     li = ward.person("李明")
     visit_id, ticket = begin(ward, li)
     write(ward, visit_id)
@@ -205,3 +202,36 @@ def test_a_list_names_place_and_doctor_of_visits_here_and_opens_nothing(ward, li
     line = ward.look(records.list_visits, li.actor, li.ref)[0]
     assert (line.department.zh, line.doctor.zh, line.state) == ("心内科", "陈大夫", "in_progress")
     assert opened(ward, li) == []
+
+
+def test_a_guardian_reads_once_verified_and_until_the_fourteenth_birthday(ward, clock):
+    guardian = ward.person("李明")
+    document = parse_resident_id(CHILD_ID, hospital_day(clock()))  # born on 7 March 2018
+    with ward.house.writing_session() as session:
+        link = people.bind(
+            session, guardian.actor, document, "李小明", clock(), relation="guardian", has_consented=True
+        )
+        child = people.own_link(session, guardian.actor, link).patient_ref
+    with pytest.raises(NotAllowed) as refused:
+        ward.look(records.list_visits, guardian.actor, child)
+    assert refused.value.facts["rule"] == "guardian_unverified"
+    ward.do(people.verify_guardianship, ward.desk, link)
+    visit_id, _ = begin(ward, Person(guardian.actor, child, "李小明"))
+    write(ward, visit_id)
+    assert ward.do(records.open_visit, guardian.actor, visit_id).diagnoses
+    clock.now = datetime(2032, 3, 7, 2, 0, tzinfo=UTC)
+    with pytest.raises(NotAllowed) as refused:
+        ward.do(records.open_visit, guardian.actor, visit_id)
+    assert refused.value.facts["rule"] == "guardian_of_minor"
+
+
+@pytest.mark.parametrize(
+    ("payload", "values"),
+    [
+        ({"value": "7.2", "code": "g"}, ["7.2"]),
+        ({"value": "", "parts": [{"value": "128"}, {"value": "84"}]}, ["128", "84"]),
+        ({"value": "x", "parts": [{"value": "1"}]}, ["x", "1"]),
+    ],
+)
+def test_an_observation_is_its_value_then_its_parts(payload, values):
+    assert [m.value for m in clinical.read_measurements(payload, None)] == values
