@@ -21,7 +21,7 @@ from app.domain.errors import AlreadyBooked, AppointmentMoved, NotFound, SlotTak
 from app.domain.ids import new_ref
 from app.domain.tickets import format_ticket
 from app.models import Appointment, Clinic, ClinicSession, Department, Room, Slot, Staff, Ticket, projected
-from app.services import clinics, events, people, rights
+from app.services import clinics, events, rights
 from app.services.clinics import Words
 from app.services.sealing import seal_next
 
@@ -175,7 +175,7 @@ def appointment(session: Session, actor: Actor, appointment_id: str, now: dateti
 
 def appointments_of(session: Session, actor: Actor, now: datetime) -> list[AppointmentView]:
     """Return what the account's active people have booked, from today on, by time; holds that ran out are left out."""
-    mine = of_people(session, actor)
+    mine = of_people(session, actor, now)
     if mine is None:
         return []
     from_at, _ = clinics.around_today(now)
@@ -183,14 +183,13 @@ def appointments_of(session: Session, actor: Actor, now: datetime) -> list[Appoi
     return [view for view in found if view.state != "expired"]
 
 
-def of_people(session: Session, actor: Actor):  # type: ignore[no-untyped-def]
+def of_people(session: Session, actor: Actor, now: datetime):  # type: ignore[no-untyped-def]
     """Return in SQL which appointments are of the account's active people, as far as each link reaches; None for nobody."""
-    links = [link for link in people.links_of(session, str(actor.ref)) if link.is_active]
     whose = [
-        Appointment.patient_ref == link.patient_ref
-        if link.opens_from is None
-        else and_(Appointment.patient_ref == link.patient_ref, Appointment.created_at >= link.opens_from)
-        for link in links
+        Appointment.patient_ref == ref
+        if since_at is None
+        else and_(Appointment.patient_ref == ref, Appointment.created_at >= since_at)
+        for ref, since_at in rights.reached(session, actor, now)
     ]
     return or_(*whose) if whose else None
 

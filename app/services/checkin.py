@@ -249,7 +249,7 @@ def _issued(ticket: Ticket, *, is_new: bool) -> Issued:
 
 
 def _today(session: Session, actor: Actor, now: datetime) -> list[AppointmentView]:
-    mine = booking.of_people(session, actor)
+    mine = booking.of_people(session, actor, now)
     if mine is None:
         return []
     from_at, to_at = clinics.around_today(now)

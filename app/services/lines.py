@@ -20,7 +20,7 @@ from app.domain.errors import NotFound
 from app.domain.queueing import QueueEntry
 from app.domain.tickets import format_ticket
 from app.models import Appointment, Clinic, ClinicSession, Department, Queue, Room, Staff, Ticket
-from app.services import clinics, people, rights
+from app.services import clinics, rights
 from app.services.checkin import PLACES_PER_NUMBER
 from app.services.clinics import SessionView, Words
 
@@ -94,12 +94,10 @@ def position(session: Session, actor: Actor, ticket_id: str, now: datetime) -> T
 
 def tickets_of(session: Session, actor: Actor, now: datetime) -> list[TicketView]:
     """Return every ticket of the account's people that something is still to come of, whoever's turn is nearest first."""
-    links = [link for link in people.links_of(session, str(actor.ref)) if link.is_active]
-    if not links:
+    since = dict(rights.reached(session, actor, now))
+    if not since:
         return []
-    refs = [link.patient_ref for link in links]
-    since = {link.patient_ref: link.opens_from for link in links}
-    mine = and_(Ticket.patient_ref.in_(refs), Ticket.state.in_(ACTIVE), Ticket.checked_in_at > now - ACTIVE_FOR)
+    mine = and_(Ticket.patient_ref.in_(since), Ticket.state.in_(ACTIVE), Ticket.checked_in_at > now - ACTIVE_FOR)
     found = _placed(session, _views(session, mine))
     return [t for t in found if (opens := since[t.patient_ref]) is None or t.checked_in_at >= opens]
 

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from app.domain.actor import Actor
 from app.domain.errors import NotAllowed, NotFound
 from app.models import Event, Staff
-from app.services import events, people, rights
+from app.services import events, rights
 from ledger.receipt import ForMe, ToShow, format_extra
 
 PAGE = 20
@@ -47,13 +47,9 @@ class ReceiptLine:
 def _reach(session: Session, actor: Actor, now: datetime) -> list[Any]:
     """Return the conditions under which events are the actor's: the account's own, and those of its people, cut by links."""
     conditions: list[Any] = [Event.subject_ref == actor.ref]
-    for link in people.links_of(session, str(actor.ref)):
-        try:
-            grant = rights.see_own(session, actor, link.patient_ref, now)
-        except (NotFound, NotAllowed):
-            continue
-        mine = Event.subject_ref == link.patient_ref
-        conditions.append(mine if grant.since_at is None else and_(mine, Event.at >= grant.since_at))
+    for patient_ref, since_at in rights.reached(session, actor, now):
+        mine = Event.subject_ref == patient_ref
+        conditions.append(mine if since_at is None else and_(mine, Event.at >= since_at))
     return conditions
 
 
@@ -118,12 +114,25 @@ def _own(session: Session, actor: Actor, event_id: str, now: datetime) -> Event:
 def extra_of(
     session: Session, actor: Actor, event_id: str, now: datetime, *, form: Literal["me", "show"] = "me"
 ) -> tuple[bytes, bytes]:
-    """Return (entry, extra) of a receipt that the actor holds, for the log's reader to complete. Raises NotFound."""
+    """Return (entry, extra) of a receipt that the actor holds, for the log's reader to complete. Raises NotFound.
+
+    Of somebody of fourteen or more a guardian takes away the form to show, whatever was asked for: it tells nothing of whose.
+    """
     row = _own(session, actor, event_id, now)
+    if row.subject_ref != actor.ref and not _may_hold(session, actor, str(row.subject_ref), now):
+        form = "show"
     open_salt, opened, own_salt, own = events.open_event(session, row)
     for_me = ForMe(open_salt, opened, own_salt, own)
     opening: ForMe | ToShow = for_me if form == "me" else for_me.to_show()
     return row.entry, format_extra(opening)
+
+
+def _may_hold(session: Session, actor: Actor, patient_ref: str, now: datetime) -> bool:
+    try:
+        rights.see_health(session, actor, patient_ref, now)
+    except NotAllowed:
+        return False
+    return True
 
 
 def entries_of(session: Session, event_ids: Iterable[str]) -> Sequence[tuple[str, bytes]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import select
@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 from app.domain import access
 from app.domain.access import Grant, Treating
 from app.domain.actor import Actor
-from app.domain.errors import NotFound, Refused
-from app.models import Appointment, ClinicSession, Patient, Ticket
+from app.domain.errors import NotAllowed, NotFound, Refused
+from app.models import Appointment, ClinicSession, Link, Patient, Ticket
 from app.services import identity, people
 
 TREATING_LOOKBACK = timedelta(days=3)  # longer than any treating relation can last
@@ -58,6 +58,8 @@ def _own(session: Session, actor: Actor, patient_ref: str) -> tuple[access.Link 
     """Return what ties the actor's account to this person, and, where that is guardianship, the person's birth date: who
     acts for oneself needs no age, and what is not needed stays sealed. Who is not there is tied to nobody."""
     link = people.link_for(session, str(actor.ref), patient_ref)
+    if link is None:
+        _person(session, patient_ref)  # only what is somebody's is refused in that person's log
     if link is None or link.relation is not access.Relation.GUARDIAN:
         return link, None
     return link, identity.birth_of(session, _person(session, patient_ref))
@@ -69,6 +71,17 @@ def see_own(
     """Require that the actor's account holds this person. Raises NotFound, NotAllowed, SignInNeeded."""
     link, birth_on = _own(session, actor, patient_ref)
     return access.require(actor, access.SeeOwn(patient_ref, link, recorded_at, birth_on), now)
+
+
+def reached(session: Session, actor: Actor, now: datetime) -> list[tuple[str, datetime | None]]:
+    """Return who of the account's people its lists may show, and since when (None: all). A link says too little: a
+    guardian's reaches nothing once the child has grown up."""
+    found = []
+    active = select(Link.patient_ref).where(Link.account_ref == actor.ref, Link.state == "active")
+    for patient_ref in session.scalars(active.order_by(Link.created_at)).all():
+        with suppress(NotFound, NotAllowed):
+            found.append((patient_ref, see_own(session, actor, patient_ref, now).since_at))
+    return found
 
 
 def act_for(session: Session, actor: Actor, patient_ref: str, now: datetime) -> Grant:

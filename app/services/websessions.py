@@ -123,5 +123,6 @@ def _staff(session: Session, row: Any, must_touch: bool) -> SignedIn | None:
     if not roles:
         return None
     role = next(r for r in ROLE_ORDER if r in roles)
-    actor = Actor("staff", staff.ref, role, row.ref, frozenset(g.clinic_id for g in grants))
+    clinics = frozenset(g.clinic_id for g in grants if g.role == role)  # a role reaches where it was granted (A2)
+    actor = Actor("staff", staff.ref, role, row.ref, clinics)
     return SignedIn(actor, roles, staff.name_zh, staff.name_en, must_touch)
