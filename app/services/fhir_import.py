@@ -7,10 +7,12 @@ it happened, not now: an account that only knew an ID number sees no more of the
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.domain.actor import Actor
@@ -62,8 +64,12 @@ class _Loading:
         self.now = now
         self.done = Loaded()
         self.rows: list[Bound] = []
+        self.keys: dict[str, bytes] = {}
+        self.known: dict[str, ImportedResource | None] = {}
+        self.held: list[Bound] = []  # rows of an earlier run, held so that asking for one asks no database
 
     def load(self, actor: Actor, group: Group) -> Loaded:
+        self._fetch([group.address, *(found.address for found in group.others)])
         try:
             patient = self._person(group)
         except BrokenFHIR as broken:
@@ -281,8 +287,22 @@ class _Loading:
 
     # What was loaded before
 
+    def _fetch(self, addresses: Sequence[str]) -> None:
+        """Ask at once for what these addresses were loaded as, and for those rows."""
+        by_key = {self._key(address): address for address in addresses}
+        found = {row.key: row for row in self._rows_of(ImportedResource, ImportedResource.key, list(by_key))}
+        self.known.update({address: found.get(key) for key, address in by_key.items()})
+        ids = [row.row_id for row in found.values()]
+        self.held += [*self._rows_of(Visit, Visit.id, ids), *self._rows_of(ClinicalRecord, ClinicalRecord.id, ids)]
+
+    def _rows_of(self, model: Any, column: Any, values: Sequence[Any]) -> Iterator[Any]:
+        for start in range(0, len(values), 500):  # SQLite takes a bounded number of parameters
+            yield from self.session.scalars(select(model).where(column.in_(values[start : start + 500])))
+
     def _known(self, address: str) -> ImportedResource | None:
-        return self.session.get(ImportedResource, self._key(address))
+        if address not in self.known:
+            self.known[address] = self.session.get(ImportedResource, self._key(address))
+        return self.known[address]
 
     def _mine(self, address: str, patient: Patient) -> ImportedResource | None:
         """Return what an address was loaded as, if it is this person's."""
@@ -297,7 +317,9 @@ class _Loading:
         return known
 
     def _key(self, address: str) -> bytes:
-        return vault_of(self.session).digest("fhir", f"{self.source}\n{address}")
+        if address not in self.keys:
+            self.keys[address] = vault_of(self.session).digest("fhir", f"{self.source}\n{address}")
+        return self.keys[address]
 
     def _hash(self, value: Any) -> bytes:
         """Return a blind digest: a plain one of so little content could be guessed."""
@@ -307,15 +329,15 @@ class _Loading:
         self, found: Found, patient_ref: str, row_id: str, kind: str, known: ImportedResource | None, content: bytes
     ) -> None:
         if known is None:
-            self.session.add(
-                ImportedResource(
-                    key=self._key(found.address),
-                    content_hash=content,
-                    patient_ref=patient_ref,
-                    row_id=row_id,
-                    row_kind=kind,
-                )
+            row = ImportedResource(
+                key=self._key(found.address),
+                content_hash=content,
+                patient_ref=patient_ref,
+                row_id=row_id,
+                row_kind=kind,
             )
+            self.session.add(row)
+            self.known[found.address] = row
             self.done.new[found.type] += 1
         else:
             known.content_hash = content
