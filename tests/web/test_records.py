@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import re
 from datetime import timedelta
 
 import pytest
 
+from app import fhir_load
 from app.domain.actor import Actor
-from app.services import queueing
+from app.domain.errors import NotAllowed
+from app.models import Patient
+from app.services import accounts, identity, queueing
 from tests.browsing import Browser
 from tests.fixtures_visit import Person, Ward
 from tests.services.test_records import begin, opened, write
@@ -140,8 +145,6 @@ def test_a_year_that_is_full_ends_the_page_and_names_the_next(phone, ward, li, m
 
 
 def test_a_guardian_of_a_fourteen_year_old_reads_why_not(browser, ward, li, app, monkeypatch):
-    from app.domain.errors import NotAllowed
-
     def refuse(*_: object) -> None:
         raise NotAllowed(rule="guardian_of_minor")
 
@@ -151,9 +154,30 @@ def test_a_guardian_of_a_fourteen_year_old_reads_why_not(browser, ward, li, app,
 
 
 def test_an_account_without_a_person_is_shown_the_way(browser, ward):
-    from app.services import accounts
-
     with ward.house.writing_session() as session:
         ref = accounts.account_for_phone(session, "+8613900139000", ward.now)
     browser.set_cookie("mz_patient", ward.token("patient", Actor("patient", ref).ref))
     assert "/people/new" in browser.get("/records").text
+
+
+def test_imported_records_of_no_visit_open_by_their_day(phone, ward, li, hospital, tmp_path):
+    with ward.house.reading_session() as session:
+        number = identity.read_identity(session, session.get_one(Patient, li.ref)).number
+    pressure = {
+        "resourceType": "Observation", "id": "bp", "status": "entered-in-error", "subject": {"reference": "Patient/li"},
+        "code": {"text": "血压"}, "effectiveDateTime": "2026-03-02T10:30:00+08:00",
+        "component": [{"code": {"text": "收缩压"}, "valueQuantity": {"value": 128, "unit": "mmHg"}}],
+        "note": [{"text": "袖带太小"}],
+    }  # fmt: skip
+    patient = {"resourceType": "Patient", "id": "li", "name": [{"text": "李明"}], "identifier": [{"value": number}]}
+    (tmp_path / "in.ndjson").write_text(json.dumps(patient) + "\n" + json.dumps(pressure))
+    ward.clock.now += timedelta(hours=1)
+    fhir_load.load(hospital, tmp_path / "in.ndjson", "")
+
+    href = re.search(r'href="(/records/other/[^"]+)"', phone.get("/records").text)
+    assert href and opened(ward, li) == []
+    page = phone.get(href.group(1)).text
+    for words in ("收缩压", "128", "mmHg", "录入有误，已作废", "从其他系统转入"):
+        assert words in page
+    assert len(opened(ward, li)) == 1
+    assert phone.client.head(href.group(1)).status_code == 405
