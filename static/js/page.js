@@ -3,12 +3,13 @@ import * as chosen from "./chosen.js";
 import * as confirm from "./confirm.js";
 import * as copy from "./copy.js";
 import * as countdown from "./countdown.js";
+import * as demo from "./demo.js";
 import * as focus from "./focus.js";
 import * as form from "./form.js";
 import * as keys from "./keys.js";
 import * as poll from "./poll.js";
 
-const modules = { chosen, confirm, copy, countdown, focus, form, keys, poll };
+const modules = { chosen, confirm, copy, countdown, demo, focus, form, keys, poll };
 
 export function startWithin(root) {
   for (const element of root.querySelectorAll("[data-module]")) {

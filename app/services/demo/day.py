@@ -20,6 +20,7 @@ from app.services.demo.cast import crowd
 from app.services.demo.house import DemoHouse
 
 WAITING = 8
+ENOUGH = 3  # waiting: a session whose past slots are all taken is not replaced before
 SLOT_MINUTES = 5
 LASTS = timedelta(hours=4)
 MUST_REMAIN = timedelta(minutes=45)

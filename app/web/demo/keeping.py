@@ -27,8 +27,10 @@ def keep_day(at_house: House) -> None:
     if session_id is None:
         with at_house.writing_session() as session:
             session_id = day.plan(session, at, now)
-    for _ in range(lack.waiting):
+    for already in range(day.WAITING - lack.waiting, day.WAITING):
         if not _one_arrives(at_house, at, session_id):
+            if already >= day.ENOUGH:  # their slots come back with time; better than a second session beside the first
+                break
             with at_house.writing_session() as session:
                 session_id = day.plan(session, at, now)
             _one_arrives(at_house, at, session_id)
