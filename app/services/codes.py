@@ -24,7 +24,7 @@ def issue(
 ) -> str:
     """Return a new code for `scope` (what it proves: a phone, a link); the caller gives it to the person after the commit.
 
-    Earlier codes for the same are dead. `is_sent` applies the limits on messages to one phone.
+    Earlier codes for the same are dead. `is_sent` applies the limits on messages to one phone, where that is the scope.
 
     Raises TooMany with when to try again.
     """
@@ -49,6 +49,20 @@ def issue(
     )
     session.flush()
     return code
+
+
+def count_message(session: Session, purpose: str, phone: str, now: datetime) -> None:
+    """Count a message to `phone`, for codes whose scope is not the phone: asked for in another way it is the same phone.
+
+    Raises TooMany with when to try again.
+    """
+    digest = vault_of(session).digest(f"message:{purpose}", phone)
+    _require_may_send(session, purpose, digest, now)
+    session.add(
+        ProofCode(
+            id=new_ref(), purpose=purpose, scope=digest, code_hash=b"", created_at=now, expires_at=now, used_at=now
+        )
+    )  # fmt: skip
 
 
 def spend(session: Session, purpose: str, scope: str, code: str, now: datetime) -> bool:

@@ -45,4 +45,11 @@ def open_person(session: Session, actor: Actor, patient_ref: str, now: datetime)
     disclosure.opened(
         session, actor, "identity.opened", patient_ref, [patient], now, detail=detail, purpose="document_check"
     )
-    return AtDesk(identity.read_identity(session, patient), tuple(people.guardian_requests(session, patient_ref)))
+    requests = tuple(people.guardian_requests(session, patient_ref))
+    for asking in requests:
+        if asking.guardian_ref:  # their name stands on the page too
+            guardian = session.get_one(Patient, asking.guardian_ref)
+            disclosure.opened(
+                session, actor, "identity.opened", guardian.ref, [guardian], now, detail={"fields": "name"}, purpose="document_check"
+            )  # fmt: skip
+    return AtDesk(identity.read_identity(session, patient), requests)

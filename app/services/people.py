@@ -179,7 +179,8 @@ def create_patient(
     patient = Patient(ref=ref, source=source, is_verified=is_verified, created_at=now, contact_version=0)
     seal_next(session, patient, identity)
     if phone:
-        set_contact(session, patient, {"phone": phone})
+        # Whoever typed the ID first is not known to be this person: their phone may be called, and proves nothing.
+        set_contact(session, patient, {"phone": phone, "is_own_word": True} if source == "bound" else {"phone": phone})
     session.flush()
     return patient
 
@@ -203,9 +204,10 @@ def set_contact(session: Session, patient: Patient, contact: dict[str, Any]) -> 
 
 
 def put_phone_on_file(session: Session, patient_ref: str, phone: str) -> None:
-    """Put a phone (E.164) on file for a person who has none: what the desk was told, or an old record says."""
+    """Put a phone (E.164) on file for a person of whom the hospital has none itself: what the desk was told, or an old
+    record says."""
     patient = session.get(Patient, patient_ref)
-    if patient is not None and not contact_of(session, patient):
+    if patient is not None and _proving_phone(contact_of(session, patient)) is None:
         set_contact(session, patient, {"phone": phone})
 
 
@@ -215,6 +217,11 @@ def contact_of(session: Session, patient: Patient) -> dict[str, Any]:
         return {}
     place = f"patient/contact|{patient.ref}|{patient.contact_version}"
     return vault_of(session).open(patient.ref, "contact", place, patient.contact)
+
+
+def _proving_phone(contact: dict[str, Any]) -> str | None:
+    """Return the phone that a code may be sent to as a proof; None for one that came with a bind by itself."""
+    return None if contact.get("is_own_word") else contact.get("phone")
 
 
 def _living_links(session: Session, account_ref: str) -> Sequence[Link]:
@@ -284,10 +291,13 @@ def ask_phone_proof(session: Session, actor: Actor, link_id: str, now: datetime)
     """
     link = own_link(session, actor, link_id)
     patient = session.get(Patient, link.patient_ref)
-    phone = contact_of(session, patient).get("phone") if patient else None
+    phone = _proving_phone(contact_of(session, patient)) if patient else None
     if link.state != "pending" or link.relation != "self" or not phone:
         raise NoPhoneOnFile()
-    code = codes.issue(session, "claim_phone", link.id, now)
+    codes.count_message(
+        session, "claim_phone", phone, now
+    )  # whoever asks, by whatever link: it is one phone that rings
+    code = codes.issue(session, "claim_phone", link.id, now, is_sent=False)
     events.record(session, "code.sent", actor, now, subject=link.patient_ref, detail={"purpose": "claim"})
     return phone, code
 
@@ -355,8 +365,9 @@ def find_by_document(session: Session, kind: DocumentKind, country: str, number:
 def issue_claim_code(session: Session, actor: Actor, patient_ref: str, now: datetime) -> str:
     """Return a claim code for the person whose document the desk has just seen; it works once, for half an hour.
 
-    The caller has decided that the actor may (`rights.require` RunDesk).
+    Raises NotAllowed.
     """
+    _require_desk(actor, patient_ref, now)
     code = codes.issue(session, "claim_desk", patient_ref, now, life=CLAIM_CODE_LIFE, is_sent=False)
     minutes = int(CLAIM_CODE_LIFE.total_seconds() // 60)
     events.record(session, "claim_code.issued", actor, now, subject=patient_ref, detail={"valid_minutes": minutes})
@@ -368,6 +379,7 @@ class GuardianRequest:
     """A guardian who waits for the desk: what the desk compares with the papers it is shown."""
 
     link_id: str
+    guardian_ref: str
     guardian_name: str
     asked_at: datetime
 
@@ -379,18 +391,24 @@ def guardian_requests(session: Session, patient_ref: str) -> list[GuardianReques
         select(Link).where(Link.patient_ref == patient_ref, Link.relation == "guardian", Link.state == "pending")
     ):
         own = next((v for v in links_of(session, link.account_ref) if v.relation == "self"), None)
-        found.append(GuardianRequest(link.id, own.name if own else "", link.created_at))
+        is_known = own is not None and own.is_active  # else the name is what that account typed of somebody
+        found.append(
+            GuardianRequest(
+                link.id, own.patient_ref if own and is_known else "", own.name if own else "", link.created_at
+            )
+        )
     return found
 
 
 def verify_guardianship(session: Session, actor: Actor, link_id: str, now: datetime) -> None:
     """Open a guardian's link after the desk saw the papers; it reaches to the day before the fourteenth birthday.
 
-    Raises NotFound when nobody asks.
+    Raises NotFound when nobody asks, NotAllowed.
     """
     link = session.get(Link, link_id)
     if link is None or link.relation != "guardian" or link.state != "pending":
         raise NotFound()
+    _require_desk(actor, link.patient_ref, now)
     patient = session.get(Patient, link.patient_ref)
     identity = open_payload(session, patient)[0] if patient else {}
     born = date.fromisoformat(identity["birth_on"]) if identity.get("birth_on") else None
@@ -407,6 +425,11 @@ def verify_guardianship(session: Session, actor: Actor, link_id: str, now: datet
         objects=[link],
         detail={"until": until.isoformat()},
     )
+
+
+def _require_desk(actor: Actor, patient_ref: str, now: datetime) -> None:
+    """Require that the actor is a desk, which has the document before it: that is what any clinic's desk is for."""
+    access.require(actor, access.SeeIdentity(patient_ref, actor.clinics), now)
 
 
 def _birthday(born: date, years: int) -> date:

@@ -112,7 +112,7 @@ def test_a_code_works_once_and_five_wrong_tries_kill_it(writing, reading, clock)
     bind(writing, clock, thief)
     theirs = link(reading, thief)
     with writing() as session:
-        code = people.issue_claim_code(session, Actor("staff", "n", "desk"), theirs.patient_ref, clock())
+        code = people.issue_claim_code(session, Actor("staff", "n", "desk", "s", frozenset({"main"})), theirs.patient_ref, clock())
     wrong = f"{(int(code) + 1) % 10**6:06d}"
     for _ in range(5):
         with writing() as session:
@@ -128,7 +128,7 @@ def test_a_guardian_sees_nothing_until_the_desk_has_seen_the_papers(writing, rea
     with reading() as session, pytest.raises(NotAllowed):
         rights.see_own(session, parent, child, clock())
     with writing() as session:
-        people.verify_guardianship(session, Actor("staff", "n", "desk"), link_id, clock())
+        people.verify_guardianship(session, Actor("staff", "n", "desk", "s", frozenset({"main"})), link_id, clock())
     with reading() as session:
         assert rights.see_health(session, parent, child, clock()).basis == "guardian"
         # Until the fourteenth birthday.
