@@ -18,13 +18,14 @@ from typing import Any
 from flask import Response, flash, g, jsonify, redirect, request, url_for
 from flask import session as browser
 from flask_login import current_user
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, insert, select
 from sqlalchemy.orm import Session
 
 from app.domain.actor import ANONYMOUS, Actor
 from app.domain.errors import Conflict, NotFound, Refused
-from app.models import HOSPITAL, Event, IdempotencyKey, RefusalSeen
+from app.models import HOSPITAL, IdempotencyKey, RefusalSeen
 from app.services import events
+from app.services.events import Recorded
 from app.services.sealing import vault_of
 from app.web.house import House, house
 
@@ -58,13 +59,13 @@ class Act:
         self.now = now
         self.answer: dict[str, Any] = {}
         self._house = at_house
-        self._events: tuple[Event, ...] = ()
+        self._events: tuple[Recorded, ...] = ()
 
     def close(self) -> None:
         self._events = tuple(events.recorded(self.session))
 
     @property
-    def events(self) -> tuple[Event, ...]:
+    def events(self) -> tuple[Recorded, ...]:
         return self._events
 
     def wait_for_seal(self) -> bool:
@@ -135,15 +136,14 @@ def act(actor: Actor | None = None, *, is_keyed: bool = True) -> Iterator[Act]:
             yield doing
             doing.close()
             if scope is not None and doing.answer:  # an act without an answer has nothing to say again
-                session.add(
-                    IdempotencyKey(
-                        scope=scope,
-                        body_digest=digest,
-                        answer=_kept(session, who, scope, doing.answer),
-                        event_ids=" ".join(e.id for e in doing.events),
-                        created_at=now,
-                    )
-                )
+                kept = {
+                    "scope": scope,
+                    "body_digest": digest,
+                    "answer": _kept(session, who, scope, doing.answer),
+                    "event_ids": " ".join(e.id for e in doing.events),
+                    "created_at": now,
+                }
+                session.connection().execute(_KEEP, kept)
     except Refused as refusal:
         record_refusal(at_house, who, refusal, now)
         raise
@@ -203,6 +203,7 @@ def _idempotency(actor: Actor) -> tuple[bytes | None, bytes]:
     return scope, hashlib.sha256(body).digest()
 
 
+_KEEP = insert(IdempotencyKey.__table__)
 _KNOWN = select(IdempotencyKey.body_digest, IdempotencyKey.answer, IdempotencyKey.event_ids).where(
     IdempotencyKey.scope == bindparam("scope")
 )
