@@ -177,7 +177,7 @@ def test_imported_records_of_no_visit_open_by_their_day(phone, ward, li, hospita
     href = re.search(r'href="(/records/other/[^"]+)"', phone.get("/records").text)
     assert href and opened(ward, li) == []
     page = phone.get(href.group(1)).text
-    for words in ("收缩压", "128", "mmHg", "录入有误，已作废", "从其他系统转入"):
+    for words in ("收缩压", "128", "mmHg", "录入有误，已作废", "袖带太小", "从其他系统转入"):
         assert words in page
     assert len(opened(ward, li)) == 1
     assert phone.client.head(href.group(1)).status_code == 405

@@ -109,6 +109,8 @@ def read_observation(observation: Resource) -> Record:
     parts = [_measured(component) for component in _list(observation, "component")]
     if parts:
         payload["parts"] = parts
+    if parts and not payload["value"] and "remark" in payload:
+        parts[-1].setdefault("remark", payload["remark"])  # what is said of all stands below the last
     if not payload["value"] and not parts:
         payload["value"] = concept(_dict(observation, "dataAbsentReason")) or "—"
     effective_at = instant_of(_text(observation, "effectiveDateTime")) or instant_of(
