@@ -5,6 +5,7 @@ A missing secret stops the start; there is no default for one. In production wha
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -124,10 +125,8 @@ def _whole(environ: Mapping[str, str], name: str, default: int, low: int, high: 
     text = environ.get(name, "")
     if not text:
         return default
-    try:
-        value = int(text)
-    except ValueError:
-        value = low - 1
+    # int() would read "5_0 " too; a setting has one spelling.
+    value = int(text) if re.fullmatch(r"-?[0-9]{1,12}", text) else low - 1
     if not low <= value <= high:
         raise SettingsRefused(f"{name} must be a whole number from {low} to {high}.")
     return value

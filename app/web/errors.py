@@ -13,6 +13,7 @@ from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import HTTPException
 
 from app.domain.errors import BadInput, Conflict, Refused, SignInNeeded
+from app.web.login import ask_no_more
 from app.web.messages import Said, status_words, words_for
 from app.web.transaction import Replay, respond
 
@@ -75,6 +76,7 @@ def on_http(error: HTTPException) -> Response:
 
 def on_bug(error: Exception) -> Response:
     """A mistake of ours: the log gets it with a number, the visitor gets the number. Never the exception's text."""
+    ask_no_more()  # the page of this needs no database
     number = str(uuid.uuid4())[:8]
     log.error("request.failed", number=number, endpoint=request.endpoint, kind=type(error).__name__, exc_info=error)
     return _answer(500, "internal", number=number)

@@ -7,7 +7,7 @@ from functools import wraps
 from typing import Any
 
 from flask import Flask, Request, Response, g, redirect, request, url_for
-from flask_login import LoginManager, UserMixin, current_user
+from flask_login import AnonymousUserMixin, LoginManager, UserMixin, current_user
 
 from app.domain.actor import Actor
 from app.domain.errors import NotAllowed, SignInNeeded
@@ -95,6 +95,12 @@ def clear_session_cookie(response: Response, kind: str, path: str | None = None)
     path = path or door
     response.delete_cookie(name, path=path, httponly=True, samesite="Lax")
     return response
+
+
+def ask_no_more() -> None:
+    """Let the rest of this request go on as nobody's where it is not known yet whose it is: finding out may be what failed."""
+    if not hasattr(g, "_login_user"):
+        g._login_user = AnonymousUserMixin()
 
 
 def use_actor(actor: Actor) -> None:

@@ -1,0 +1,166 @@
+"""All routes there are: none vanishes and none appears unseen."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from tests.scene import routes
+
+ROLES = {"public", "patient", "doctor", "desk", "admin", "auditor", "screen"}
+
+# method, address, endpoint. A line that goes is somebody's bookmark; a line that comes needs its row in tests/rows.py too.
+ROUTES = """
+GET / patient.home
+GET /api/v1/appointments api.appointments
+POST /api/v1/appointments api.hold
+POST /api/v1/appointments/<appointment_id>/cancel api.cancel
+POST /api/v1/appointments/<appointment_id>/confirm api.confirm
+POST /api/v1/appointments/<appointment_id>/release api.release
+POST /api/v1/check-in api.check_in
+GET /api/v1/departments api.departments
+GET /api/v1/departments/<department_id>/days api.days
+POST /api/v1/login api.login
+POST /api/v1/logout api.logout
+GET /api/v1/me api.me
+GET /api/v1/openapi.json api.openapi
+GET /api/v1/people api.list_people
+POST /api/v1/people api.bind_person
+POST /api/v1/people/<link_id>/proof api.prove
+POST /api/v1/people/<link_id>/proof/phone api.ask_proof
+POST /api/v1/people/<link_id>/unbind api.unbind
+GET /api/v1/receipts api.receipts
+GET /api/v1/receipts/<event_id> api.receipt
+GET /api/v1/records api.records
+GET /api/v1/records/<visit_id> api.visit_record
+GET /api/v1/sessions api.sessions
+GET /api/v1/slots api.slots
+GET /api/v1/tickets api.tickets
+GET /api/v1/tickets/<ticket_id> api.ticket
+GET /book patient.book
+POST /book/department patient.choose_department
+POST /book/hold patient.hold
+GET /book/times patient.book_times
+GET /c/<code> patient.arrive
+GET /check-in patient.check_in
+POST /check-in patient.take_check_in
+POST /check-in/code patient.type_code
+GET /demo demo.home
+POST /demo/be/<account> demo.be_patient
+POST /demo/call-me demo.call_me
+POST /demo/screen demo.be_screen
+POST /demo/see-me demo.see_me
+POST /demo/work/<login> demo.be_staff
+GET /healthz health.healthz
+GET /language/<lang> language
+GET /ledger/ log.ledger
+GET /ledger/checkpoint log.checkpoint
+GET /ledger/keys log.keys
+GET /ledger/tile/<path:path> log.tile
+GET /me patient.me
+GET /now patient.home_now
+GET /people/<link_id> patient.person
+POST /people/<link_id>/proof patient.prove
+POST /people/<link_id>/proof/phone patient.ask_proof
+POST /people/<link_id>/unbind patient.unbind
+GET /people/new patient.new_person
+POST /people/new patient.bind_person
+GET /queue patient.queue
+GET /queue/now patient.queue_now
+GET /readyz health.readyz
+GET /receipts patient.receipts
+GET /receipts/<event_id> patient.receipt
+GET /receipts/<event_id>.tlog-proof patient.receipt_file
+GET /receipts/<event_id>/waiting patient.receipt_waiting
+GET /receipts/part patient.receipts_part
+GET /records patient.records
+GET /records/<visit_id> patient.record
+GET /records/other/<record_id> patient.other_records
+GET /screen/ screen.board
+GET /screen/now screen.board_now
+GET /screen/pair screen.pair
+POST /screen/pair screen.take_pairing
+GET /sign-in patient.sign_in
+POST /sign-in/code patient.phone_code
+POST /sign-in/phone patient.phone
+GET /sign-in/wechat patient.wechat
+GET /sign-in/wechat/callback patient.wechat_callback
+POST /sign-out patient.sign_out
+GET /staff/ staff.home
+POST /staff/sign-out staff.sign_out
+GET /staff/admin/people admin.people
+POST /staff/admin/people admin.create
+POST /staff/admin/people/<staff_ref>/disable admin.disable
+GET /staff/admin/rules admin.rules
+POST /staff/admin/rules/<clinic_id> admin.change_rule
+GET /staff/auditor/events auditor.events
+GET /staff/auditor/events/<event_id> auditor.event
+GET /staff/auditor/events/<event_id>.tlog-proof auditor.event_file
+GET /staff/desk/ desk.board
+GET /staff/desk/documents claims.look_up
+POST /staff/desk/documents claims.open_document
+POST /staff/desk/documents/<patient_ref>/claim-code claims.claim_code
+POST /staff/desk/documents/guardianships/<link_id>/verify claims.verify_guardian
+POST /staff/desk/find desk.find
+GET /staff/desk/now desk.board_now
+GET /staff/desk/screens desk.screen_list
+POST /staff/desk/screens/<screen_ref>/unpair desk.unpair
+POST /staff/desk/screens/code desk.show_code
+POST /staff/desk/tickets/<ticket_id>/put-back desk.put_back
+POST /staff/desk/visits/<appointment_id>/cancel desk.cancel
+POST /staff/desk/visits/<appointment_id>/check-in desk.check_in
+GET /staff/doctor/ doctor.queue
+GET /staff/doctor/now doctor.queue_now
+POST /staff/doctor/sessions/<session_id>/call doctor.call_next
+POST /staff/doctor/tickets/<ticket_id>/finish doctor.finish
+POST /staff/doctor/tickets/<ticket_id>/pass doctor.pass_over
+POST /staff/doctor/tickets/<ticket_id>/put-back doctor.put_back
+POST /staff/doctor/tickets/<ticket_id>/recall doctor.recall
+POST /staff/doctor/tickets/<ticket_id>/start doctor.start
+GET /staff/doctor/visits/<visit_id> doctor.visit
+POST /staff/doctor/visits/<visit_id>/advice doctor.sign_advice
+POST /staff/doctor/visits/<visit_id>/diagnosis doctor.sign_diagnosis
+POST /staff/doctor/visits/<visit_id>/prescription doctor.sign_prescription
+POST /staff/doctor/visits/<visit_id>/results doctor.sign_results
+GET /staff/sign-in staff.sign_in
+POST /staff/sign-in staff.take_sign_in
+POST /staff/<any(doctor, desk, admin, auditor):area>/sign-out staff.sign_out
+GET /static/<path:filename> static
+GET /verify log.verify
+GET /visits/<appointment_id> patient.visit
+POST /visits/<appointment_id>/cancel patient.cancel_visit
+POST /visits/<appointment_id>/confirm patient.confirm_visit
+GET /visits/<appointment_id>/now patient.visit_now
+POST /visits/<appointment_id>/release patient.release_visit
+GET POST /wechat-mock/<path:rest> demo.neighbour
+"""
+
+
+def test_the_routes_are_those_of_this_list(app: Flask) -> None:
+    found = set()
+    for rule in app.url_map.iter_rules():
+        methods = " ".join(sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}))
+        found.add(f"{methods} {rule.rule} {rule.endpoint}")
+    listed = set(ROUTES.strip().splitlines())
+    assert found - listed == set(), "new: put it into the list"
+    assert listed - found == set(), "gone: take it out of the list, if that is meant"
+
+
+def test_every_view_says_whom_it_is_for(app: Flask) -> None:
+    for _method, rule, view in routes(app):
+        audience = getattr(view, "audience", frozenset())
+        assert audience and audience <= ROLES, rule.endpoint
+        if rule.rule.startswith("/staff/") and rule.endpoint not in ("staff.sign_in", "staff.take_sign_in"):
+            assert audience <= {"doctor", "desk", "admin", "auditor"}, rule.endpoint
+
+
+def test_no_address_names_a_person_a_document_or_a_department(app: Flask) -> None:
+    """Addresses stay in histories and logs (A5). The mini-program's are calls, which no history keeps."""
+    for _method, rule, _view in routes(app):
+        if not rule.rule.startswith("/api/"):
+            named = rule.arguments & {"name", "phone", "number", "document", "department", "department_id", "openid"}
+            assert not named, rule.rule
+
+
+def test_what_changes_something_is_a_post(app: Flask) -> None:
+    for rule in app.url_map.iter_rules():
+        assert (rule.methods or set()) <= {"GET", "HEAD", "OPTIONS", "POST"}, rule.rule
