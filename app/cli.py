@@ -12,13 +12,15 @@ from urllib.parse import urlencode
 import click
 from flask import Flask
 
-from app import demo_data, fhir_load
+from app import demo_data, fhir_load, office
 from app.adapters.neighbour import Neighbour
 from app.config import Settings
 from app.web.house import house
 
 
 def init_cli(app: Flask, settings: Settings) -> None:
+    office.init_office(app)
+
     @app.cli.command("migrate")
     def migrate_command() -> None:
         """Bring the databases up to date."""
