@@ -48,7 +48,7 @@ def create(
     role: str,
     clinic_id: str,
 ) -> str:
-    """Return the new member's ref. Raises LoginTaken. The caller has decided that the actor may."""
+    """Return the new member's ref. Raises LoginTaken, NotFound (the clinic). The caller has decided that the actor may."""
     if session.scalars(select(Staff).where(Staff.login == login)).first() is not None:
         raise LoginTaken()
     ref = new_ref()
@@ -65,7 +65,9 @@ def create(
 
 
 def grant(session: Session, actor: Actor, staff_ref: str, role: str, clinic_id: str, now: datetime) -> None:
-    """Give a role in a clinic; open sessions end, so that the next sign-in has the new rights (A3)."""
+    """Give a role in a clinic; open sessions end, so that the next sign-in has the new rights (A3). Raises NotFound."""
+    if session.get(Clinic, clinic_id) is None:
+        raise NotFound()
     session.add(StaffGrant(id=new_ref(), staff_ref=staff_ref, role=role, clinic_id=clinic_id, granted_at=now))
     websessions.end_all(session, staff_ref, now)
     events.record(session, "staff.role_granted", actor, now, detail={"role": role})

@@ -7,7 +7,6 @@ Chinese texts are the message ids themselves, so Chinese needs no catalogue; Eng
 import datetime as dt
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import urlsplit
 
 from flask import Flask, abort, has_request_context, redirect, request, session
 from flask_babel import Babel, format_date, format_datetime, get_locale
@@ -127,8 +126,7 @@ def page_of_ours(address: str) -> str:
 
     Browsers read a backslash as a slash and drop control characters, so both are refused, not cleaned.
     """
-    parts = urlsplit(address)
-    ours = address.startswith("/") and not address.startswith("//") and not parts.netloc and not parts.scheme
+    ours = address.startswith("/") and not address.startswith("//")
     if not ours or "\\" in address or any(ord(character) < 0x20 for character in address):
         return "/"
     return address

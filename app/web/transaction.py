@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,7 +22,7 @@ from sqlalchemy import bindparam, insert, select
 from sqlalchemy.orm import Session
 
 from app.domain.actor import ANONYMOUS, Actor
-from app.domain.errors import Conflict, NotFound, Refused
+from app.domain.errors import Conflict, NotAllowed, NotFound, Refused
 from app.models import HOSPITAL, IdempotencyKey, RefusalSeen
 from app.services import events
 from app.services.events import Recorded
@@ -30,6 +30,7 @@ from app.services.sealing import vault_of
 from app.web.house import House, house
 
 REFUSAL_COUNTS_FOR = timedelta(minutes=10)
+OBJECT_FIELDS = ("slot",)  # of forms and calls whose object stands in no address
 UNKEYED_FIELDS = ("csrf_token", "idempotency_key")
 
 
@@ -173,18 +174,27 @@ def record_refusal(at_house: House, actor: Actor, refusal: Refused, now: datetim
     about = refusal.about
     if isinstance(refusal, NotFound) and about is None:
         return  # nothing there: a guess like any other, for the security log only
-    target = "|".join(f"{k}={v}" for k, v in sorted((request.view_args or {}).items()))
-    key = hashlib.sha256(f"{actor.ref}\n{request.endpoint}\n{target}\n{refusal.code}".encode()).digest()
+    key = hashlib.sha256("\n".join((str(actor.ref), str(request.endpoint), _object_of(refusal), refusal.code)).encode())
     with at_house.writing_session() as session:
-        seen = session.get(RefusalSeen, key)
+        seen = session.get(RefusalSeen, key.digest())
         if seen is not None and now - seen.at < REFUSAL_COUNTS_FOR:
             if not isinstance(refusal, NotFound):
                 refusal.facts["retry_seconds"] = int((REFUSAL_COUNTS_FOR - (now - seen.at)).total_seconds()) + 1
                 refusal.status = 429  # type: ignore[misc]
             return
-        session.merge(RefusalSeen(key=key, at=now))
+        session.merge(RefusalSeen(key=key.digest(), at=now))
         events.record(session, "act.refused", actor, now, subject=about, detail={"rule": refusal.code})
     at_house.bell.knock()
+
+
+def _object_of(refusal: Refused) -> str:
+    """Return what a refusal was about, as it counts once: whose it was, the object in the address, and, where there was a
+    right to ask and the thing said no, the object in the form or call (another slot that is taken is another object)."""
+    named = [f"{k}={v}" for k, v in sorted((request.view_args or {}).items())]
+    if not isinstance(refusal, NotFound | NotAllowed):
+        body = request.get_json(silent=True) if request.is_json else request.form
+        named += [f"{k}={body[k]}" for k in OBJECT_FIELDS if isinstance(body, Mapping) and k in body]
+    return "|".join([str(refusal.about), *named])
 
 
 def _idempotency(actor: Actor) -> tuple[bytes | None, bytes]:

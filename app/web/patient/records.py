@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import date
 from itertools import groupby
@@ -63,8 +64,9 @@ def _page(lines: Sequence[Line], until: str) -> tuple[list[tuple[int | None, lis
     """Return (years with their lines, newest first, from `until` down; the year to go on with)."""
     years: list[tuple[int | None, list[Line]]] = []
     count = 0
+    last = int(until) if re.fullmatch("[0-9]{1,4}", until) else None
     for year, of_year in groupby(lines, lambda line: line[0].year if line[0] else None):
-        if until.isdigit() and (year or 0) > int(until):
+        if last is not None and (year or 0) > last:
             continue
         if count >= LINES:
             return years, year or 0

@@ -16,7 +16,7 @@ from app.services import accounts, codes
 from app.web import oauth
 from app.web.house import house
 from app.web.i18n import page_of_ours
-from app.web.limits import ADDRESS_SIGN_IN, BROWSER_CODE, BROWSER_SIGN_IN, by_address, limiter
+from app.web.limits import ADDRESS_CODE, ADDRESS_SIGN_IN, BROWSER_CODE, BROWSER_SIGN_IN, by_address, limiter
 from app.web.login import clear_session_cookie, patient_required, public, set_session_cookie, token_of
 from app.web.messages import words_for
 from app.web.patient import bp
@@ -107,7 +107,7 @@ def wechat_callback() -> Any:
 @bp.post("/sign-in/phone")
 @public
 @limiter.limit(BROWSER_CODE)
-@limiter.limit(ADDRESS_SIGN_IN, key_func=by_address)
+@limiter.limit(ADDRESS_CODE, key_func=by_address)
 def phone() -> Any:
     """Send a code to the phone that was typed, and show where to type it."""
     sms = house().sms

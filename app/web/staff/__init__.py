@@ -12,16 +12,12 @@ from app.domain.actor import Actor
 from app.services import staff
 from app.web.house import house
 from app.web.i18n import page_of_ours
-from app.web.limits import STAFF_SIGN_IN, limiter
+from app.web.limits import ADDRESS_STAFF_SIGN_IN, STAFF_SIGN_IN, by_address, limiter
 from app.web.login import clear_session_cookie, public, set_session_cookie, staff_required, token_of
 from app.web.transaction import act, reading
 
 bp = Blueprint("staff", __name__, url_prefix="/staff")
 HOME = {"doctor": "doctor.queue", "desk": "desk.board", "admin": "admin.people", "auditor": "auditor.events"}
-
-
-def by_login() -> str:
-    return f"login:{request.form.get('login', '')[:64]}"
 
 
 @bp.get("/sign-in")
@@ -36,6 +32,7 @@ def sign_in() -> Any:
 @bp.post("/sign-in")
 @public
 @limiter.limit(STAFF_SIGN_IN)
+@limiter.limit(ADDRESS_STAFF_SIGN_IN, key_func=by_address)
 def take_sign_in() -> Any:
     """Check the password outside any transaction, then begin the session.
 
@@ -89,7 +86,11 @@ def frame() -> dict[str, Any]:
     if not current_user.is_authenticated or current_user.actor.kind != "staff":
         return {"staff": None, "nav": []}
     area = request.path.split("/")[2]
-    leave = url_for("staff.sign_out", area=area) if area in ("doctor", "desk", "admin", "auditor") else url_for("staff.sign_out")
+    leave = (
+        url_for("staff.sign_out", area=area)
+        if area in ("doctor", "desk", "admin", "auditor")
+        else url_for("staff.sign_out")
+    )
     roles = current_user.roles
     pages = [
         ("doctor", "doctor.queue", _("叫号与接诊")),
@@ -106,7 +107,11 @@ def frame() -> dict[str, Any]:
     ]
     words = {"doctor": _("医生"), "desk": _("前台"), "admin": _("管理员"), "auditor": _("审计员")}
     role = str(current_user.actor.role)
-    return {"staff": {"name": current_user.name_zh, "role": words.get(role, role), "clinic": ""}, "nav": nav, "leave": leave}
+    return {
+        "staff": {"name": current_user.name_zh, "role": words.get(role, role), "clinic": ""},
+        "nav": nav,
+        "leave": leave,
+    }
 
 
 @bp.app_context_processor
