@@ -26,7 +26,8 @@ def by_address() -> str:
 
 
 # Without headers of its own: it would put a Retry-After on every answer of a limited route, over the one that means it.
-limiter = Limiter(key_func=by_browser, in_memory_fallback_enabled=True, strategy="moving-window")
+# A Redis that dies between the question and the deduction must not turn an act that was done into a failure.
+limiter = Limiter(key_func=by_browser, in_memory_fallback_enabled=True, swallow_errors=True, strategy="moving-window")
 
 # Behind one address stands a whole hospital: its own Wi-Fi at eight in the morning. These stop machines, not people.
 ADDRESS_SIGN_IN = "3000 per 10 minutes"
