@@ -6,6 +6,7 @@ the language of the page that shows them. A type, role, purpose or rule without 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Protocol
@@ -158,7 +159,11 @@ VALUES: Mapping[str, Mapping[str, Words]] = {
     "board": {"desk": lazy_gettext("前台看板"), "doctor": lazy_gettext("叫号与接诊"), "audit": lazy_gettext("审计")},
     "by": {"patient": lazy_gettext("患者"), "desk": lazy_gettext("前台")},
     "document": {"resident_id": lazy_gettext("居民身份证"), "passport": lazy_gettext("护照")},
-    "door": {"wechat": lazy_gettext("微信"), "phone": lazy_gettext("手机验证码"), "mini_program": lazy_gettext("微信小程序")},
+    "door": {
+        "wechat": lazy_gettext("微信"),
+        "phone": lazy_gettext("手机验证码"),
+        "mini_program": lazy_gettext("微信小程序"),
+    },
     "fields": {
         "name": lazy_gettext("姓名"),
         "document": lazy_gettext("证件"),
@@ -169,7 +174,11 @@ VALUES: Mapping[str, Mapping[str, Words]] = {
     },
     "method": {"venue": lazy_gettext("扫候诊区的码"), "desk": lazy_gettext("前台办理")},
     "part": {"visit_note": lazy_gettext("就诊记录"), "results": lazy_gettext("检查检验结果")},
-    "proof": {"none": lazy_gettext("还没有"), "phone": lazy_gettext("留存手机收到的验证码"), "desk": lazy_gettext("前台看过证件")},
+    "proof": {
+        "none": lazy_gettext("还没有"),
+        "phone": lazy_gettext("留存手机收到的验证码"),
+        "desk": lazy_gettext("前台看过证件"),
+    },
     "relation": {"self": lazy_gettext("本人"), "guardian": lazy_gettext("监护人")},
 }
 
@@ -208,6 +217,8 @@ def value_words(field: str, value: object) -> str:
         return _("是") if value else _("否")
     if not isinstance(value, str):
         return str(value)
+    if field == "room" and (numbered := re.fullmatch(r"(\d+) ?诊室", value)):
+        return _("%(number)s 诊室", number=numbered[1])  # recorded under its Chinese name
     known = VALUES.get(field, {}).get(value)
     if known is not None:
         return str(known)

@@ -89,7 +89,9 @@ WORDS: dict[str, Callable[[Facts], Said]] = {
     "diagnosis_code": lambda f: Said(_("ICD-10 编码是一个字母加两位数字，后面可以有小数点，例如 J06.9。")),
     "lab_value": lambda f: Said(_("结果填一个数，例如 6.1。")),
     # What is typed
-    "document_length": lambda f: Said(_("身份证号是 18 位，现在是 %(n)s 位。", n=f.get("length"))),
+    "document_length": lambda f: Said(
+        _("身份证号是 18 位，现在是 %(n)s 位。", n=f.get("length")) if f.get("length") else _("填写身份证号，18 位。")
+    ),
     "document_characters": lambda f: Said(_("身份证号里只有数字，最后一位可以是 X。")),
     "document_area": lambda f: Said(_("身份证号开头两位不是任何省份，看看是不是输错了。")),
     "document_date": lambda f: Said(_("身份证号第 7 到 14 位不是一个日期，看看是不是输错了。")),

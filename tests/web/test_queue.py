@@ -22,7 +22,7 @@ def test_being_called_names_the_room_on_the_queue_and_at_home(doors, ward):
     ward.do(queueing.call_next, ward.chen, ward.expert)
     phone = doors.phone(who)
     for path in ("/queue", "/queue/now", "/", "/now"):
-        assert "请到1诊室就诊" in phone.get(path).text
+        assert "请到 1诊室就诊" in phone.get(path).text
 
 
 def test_a_fragment_that_shows_the_same_is_answered_by_304(doors, ward):

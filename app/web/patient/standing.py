@@ -77,10 +77,12 @@ def read_standing(session: Session, actor: Actor, now: datetime) -> Standing:
     """Return where the account stands now."""
     names = identity.names_of(session, str(actor.ref))
     tickets = tuple(ticket_card(t, names) for t in lines.tickets_of(session, actor, now))
-    booked = [view for view in booking.appointments_of(session, actor, now) if view.state in OPEN_BEFORE_QUEUE]
+    seen = booking.appointments_of(session, actor, now)
+    booked = [view for view in seen if view.state in OPEN_BEFORE_QUEUE]
+    done = [appointment_card(view, names, now) for view in seen if view.state == "completed"]
     cards = tuple(appointment_card(view, names, now) for view in booked)
     windows = [checkin.visit_window(session, card.appointment, now) for card in cards]
-    return Standing(_step(names, tickets, cards, windows), tickets, cards, names)
+    return Standing(_step(names, tickets, cards, windows, done), tickets, cards, names)
 
 
 def ticket_card(ticket: TicketView, names: dict[str, str]) -> TicketCard:
@@ -125,7 +127,7 @@ def window_words(here: VisitHere) -> str:
 def _ticket_words(ticket: TicketView) -> str:
     room = named(ticket.room)
     if ticket.state == "called":
-        return _("请到%(room)s就诊", room=room)
+        return _("请到 %(room)s就诊", room=room)
     if ticket.state == "serving":
         return _("正在就诊")
     if ticket.state == "missed":
@@ -150,8 +152,9 @@ def _step(
     tickets: tuple[TicketCard, ...],
     appointments: tuple[AppointmentCard, ...],
     windows: list[VisitHere],
+    done: list[AppointmentCard],
 ) -> Step:
-    """Return the most urgent thing: being called, then checking in, then waiting, then what is booked."""
+    """Return the most urgent thing: being called, checking in, waiting, what is booked, what today's visit left behind."""
     if not names:
         return Step(
             _("先添加就诊人"),
@@ -170,7 +173,7 @@ def _step(
         if card.appointment.state == "booked" and here.decision == "open":
             return Step(
                 _("签到"),
-                f"{clock(card.appointment.starts_at)} · {named(card.appointment.clinic)}。{window_words(here)}",
+                f"{clock(card.appointment.starts_at)} · {named(card.appointment.clinic)} · {window_words(here)}",
                 "go",
                 over=card.person,
                 href=url_for("patient.check_in"),
@@ -179,7 +182,7 @@ def _step(
     for state in ("serving", "waiting"):
         if state in by_state:
             return _ticket_step(by_state[state], "wait")
-    return _booked_step(appointments, windows)
+    return _booked_step(appointments, windows) or _free_step(done)
 
 
 def _ticket_step(card: TicketCard, tone: str) -> Step:
@@ -191,7 +194,7 @@ def _ticket_step(card: TicketCard, tone: str) -> Step:
     return Step(card.words, text, tone, over=over, href=url_for("patient.queue"), button=_("查看排队"))
 
 
-def _booked_step(appointments: tuple[AppointmentCard, ...], windows: list[VisitHere]) -> Step:
+def _booked_step(appointments: tuple[AppointmentCard, ...], windows: list[VisitHere]) -> Step | None:
     for card, here in zip(appointments, windows, strict=True):
         view = card.appointment
         if view.state == "held":
@@ -208,4 +211,20 @@ def _booked_step(appointments: tuple[AppointmentCard, ...], windows: list[VisitH
         return Step(
             when, text, "wait", over=f"{card.person} · {named(view.department)}", href=card.href, button=_("看预约")
         )
+    return None
+
+
+def _free_step(done: list[AppointmentCard]) -> Step:
+    """Return what is left when nothing is ahead: to read what the doctor wrote today, or to book."""
+    for card in reversed(done):
+        if card.is_today:
+            over = f"{card.person} · {named(card.appointment.department)}"
+            return Step(
+                _("看完了"),
+                _("医生写的都在病历里。"),
+                "now",
+                over=over,
+                href=url_for("patient.records", person=card.appointment.patient_ref),
+                button=_("看病历"),
+            )
     return Step(_("要看医生吗？"), _("选科室、时间，三步就好。"), "go", href=url_for("patient.book"), button=_("预约"))

@@ -80,4 +80,5 @@ def _words(session: Session, appointment_id: str) -> dict[str, Any]:
         "window": window_words(here),
         "held_seconds": seconds,
         "may_cancel": view.state == "booked" and now <= view.cancel_until,
+        "may_cancel_online": now <= view.cancel_until,
     }
