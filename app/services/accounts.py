@@ -65,9 +65,12 @@ def _account(session: Session, ref: str, door: str, contact: dict[str, Any], now
 
 
 def sign_in(
-    session: Session, account_ref: str, door: str, now: datetime, *, kind: str = "patient"
+    session: Session, account_ref: str, door: str, now: datetime, *, kind: str = "patient", replaces: str | None = None
 ) -> tuple[str, Actor]:
-    """Begin a web session for an account: return (token for the browser, the actor from now on)."""
+    """Begin a web session for an account: return (token for the browser, the actor from now on). The session that the
+    browser had (its token: `replaces`) ends, whoever's it was."""
+    if replaces:
+        websessions.end(session, replaces, now)
     token, row = websessions.begin(session, kind, account_ref, now)
     actor = Actor("patient", account_ref, "patient", row.ref)
     events.record(session, "session.signed_in", actor, now, subject=account_ref, detail={"door": door})

@@ -89,8 +89,11 @@ def find_for_sign_in(session: Session, login: str) -> tuple[str, str] | None:
     return (staff.ref, staff.password_hash) if staff else None
 
 
-def sign_in(session: Session, staff_ref: str, now: datetime) -> tuple[str, Actor]:
-    """Begin a staff session: return (token, actor). The password has been checked by the door. Raises NotFound."""
+def sign_in(session: Session, staff_ref: str, now: datetime, *, replaces: str | None = None) -> tuple[str, Actor]:
+    """Begin a staff session: return (token, actor). The password has been checked by the door. The session that the browser
+    had (its token: `replaces`) ends. Raises NotFound."""
+    if replaces:
+        websessions.end(session, replaces, now)
     token, _ = websessions.begin(session, "staff", staff_ref, now)
     session.flush()
     found = websessions.find(session, ("staff",), token, now)

@@ -99,7 +99,7 @@ def wechat_callback() -> Any:
         raise WeChatAway(retry_seconds=5) from None
     with act() as a:
         account = accounts.account_for_wechat(a.session, identity, a.now)
-        token, _actor = accounts.sign_in(a.session, account, "wechat", a.now)
+        token, _actor = accounts.sign_in(a.session, account, "wechat", a.now, replaces=token_of(request)[1])
         a.answer = {"location": there}
     return set_session_cookie(a.sealed(), "patient", token)
 
@@ -156,7 +156,7 @@ def phone_code() -> Any:
     with act() as a:
         if codes.spend(a.session, "sign_in", number, request.form.get("code", ""), a.now):
             account = accounts.account_for_phone(a.session, number, a.now)
-            token, _actor = accounts.sign_in(a.session, account, "phone", a.now)
+            token, _actor = accounts.sign_in(a.session, account, "phone", a.now, replaces=token_of(request)[1])
             a.answer = {"location": next_page()}
     if token is None:
         return _code_page(number, {"code": _("验证码不对或已过期。看看最新一条短信，或重新发送。")}, 400)

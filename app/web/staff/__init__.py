@@ -55,7 +55,7 @@ def take_sign_in() -> Any:
 def begin(staff_ref: str, next_page: str = "") -> Any:
     """Begin a staff session for somebody who was just recognised, and go to their work."""
     with act(Actor("staff")) as a:
-        token, actor = staff.sign_in(a.session, staff_ref, a.now)
+        token, actor = staff.sign_in(a.session, staff_ref, a.now, replaces=token_of(request)[1])
         there = page_of_ours(next_page) if next_page.startswith("/staff/") else url_for(HOME[str(actor.role)])
         a.answer = {"location": there}
     return set_session_cookie(a.sealed(), "staff", token)
