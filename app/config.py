@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from urllib.parse import urlsplit
 
 
 class SettingsRefused(Exception):
@@ -93,7 +92,7 @@ def read_settings(environ: Mapping[str, str], root: Path) -> Settings:
 
 def _check_production(settings: Settings, environ: Mapping[str, str]) -> None:
     """Refuse what is only fit for a demo (DESIGN, section 1: production refuses to start with it)."""
-    if not settings.public_url or urlsplit(settings.public_url).scheme != "https":
+    if not re.fullmatch(r"https://[A-Za-z0-9.-]+(:[0-9]{1,5})?", settings.public_url or ""):
         raise SettingsRefused("PUBLIC_URL must be the https:// address that patients use; cookies are Secure under it.")
     if settings.wechat_mock_internal or settings.wechat_api_base != REAL_API or settings.wechat_open_base != REAL_OPEN:
         raise SettingsRefused(
@@ -110,7 +109,7 @@ def _check_production(settings: Settings, environ: Mapping[str, str]) -> None:
             raise SettingsRefused(
                 f"{name} must name a key file of this hospital; demo keys are not used in production."
             )
-        if Path(environ[name]).with_name(DEMO_MARK).exists():
+        if Path(environ[name]).resolve().with_name(DEMO_MARK).exists():
             raise SettingsRefused(f"{name} lies among demo keys ({DEMO_MARK} beside it); make keys of your own.")
     if settings.clock_offset:
         raise SettingsRefused("DEMO_CLOCK_OFFSET_SECONDS shifts the clock of a demo; unset it.")
