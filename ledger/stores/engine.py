@@ -20,6 +20,7 @@ Open an engine after a fork, never before: a SQLite connection must not cross on
 import fcntl
 import os
 import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -154,12 +155,12 @@ class _Gate:
     second, and the third process 290 beside them (median 1.1 ms, 99th percentile 3.7 ms; two cores).
 
     Inside a process the threads take `_turn` first, so that one of them at most waits in flock, and the wait of the
-    others has an end. Each time is a new open file description, because flock excludes only between those.
+    others has an end; they get it in the order in which they came. Each time is a new open file description, because flock excludes only between those.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._turn = threading.Lock()
+        self._turn = _Turn()
         self._holder: int | None = None
 
     @contextmanager
@@ -180,6 +181,41 @@ class _Gate:
         finally:
             self._holder = None
             self._turn.release()
+
+
+class _Turn:
+    """A lock for threads that serves who came first. Python's own serves whoever asks in the right moment: with 16 busy
+    threads the unluckiest waited twice as long (445 ms instead of 250 ms, on a machine that had other work)."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._is_taken = False
+        self._waiting: deque[threading.Lock] = deque()
+
+    def acquire(self, timeout: float) -> bool:
+        """Take the turn, or tell that it did not come within `timeout` seconds."""
+        with self._guard:
+            if not self._is_taken:
+                self._is_taken = True
+                return True
+            mine = threading.Lock()
+            mine.acquire()
+            self._waiting.append(mine)
+        if mine.acquire(timeout=timeout):
+            return True
+        with self._guard:
+            if mine in self._waiting:
+                self._waiting.remove(mine)
+                return False
+        return True  # it came in the very moment in which the patience ended
+
+    def release(self) -> None:
+        """Hand the turn to who has waited longest."""
+        with self._guard:
+            if self._waiting:
+                self._waiting.popleft().release()
+            else:
+                self._is_taken = False
 
 
 def _configure(connection: Any, gate: _Gate) -> None:
