@@ -17,7 +17,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from Crypto.Cipher import AES
-from sqlalchemy import BigInteger, Column, Engine, LargeBinary, MetaData, String, Table, insert, select
+from sqlalchemy import BigInteger, Column, Engine, LargeBinary, MetaData, String, Table, bindparam, insert, select
 
 from app.adapters.errors import KeyringUnavailable, SealBroken
 from ledger.stores.engine import reading, recording
@@ -37,6 +37,10 @@ blind_index = Table(
     Column("digest", LargeBinary, primary_key=True),
     Column("ref", String, nullable=False, index=True),
 )  # fmt: skip
+
+_WRAPPED = select(data_key.c.wrapped).where(
+    data_key.c.owner == bindparam("of"), data_key.c.retention == bindparam("for")
+)
 
 INDEX_OWNER = "blind-index"  # the owner under which the index's own random key is wrapped
 CACHE_SECONDS = 60.0
@@ -123,9 +127,7 @@ class Keyring:
         if known and known[0] > now:
             return known[1]
         with reading(self._engine) as connection:
-            row = connection.execute(
-                select(data_key.c.wrapped).where(data_key.c.owner == owner, data_key.c.retention == retention)
-            ).scalar()
+            row = connection.execute(_WRAPPED, {"of": owner, "for": retention}).scalar()
         if row is None:
             raise KeyError((owner, retention))
         return self._remember(owner, retention, self._master.unwrap(row, _label(owner, retention)))
