@@ -49,7 +49,16 @@ def on_refused(refusal: Refused) -> Response:
     said = words_for(refusal)
     retry = refusal.facts.get("retry_seconds")
     field = refusal.field if isinstance(refusal, BadInput) else ""
-    return _answer(refusal.status, refusal.code, said, field=field, retry=int(str(retry)) if retry else None)
+    # A refusal that repeats is 429 to programs; a person may still do at once what its words say, and is told no seconds.
+    is_repeated = refusal.status != type(refusal).status
+    return _answer(
+        refusal.status,
+        refusal.code,
+        said,
+        field=field,
+        retry=int(str(retry)) if retry else None,
+        says_when=not is_repeated,
+    )
 
 
 def on_limit(error: RateLimitExceeded) -> Response:
@@ -89,6 +98,7 @@ def _answer(
     *,
     field: str = "",
     retry: int | None = None,
+    says_when: bool = True,
     number: str | None = None,
 ) -> Response:
     """Return the answer; where `said` is silent, the words of the status speak."""
@@ -100,7 +110,12 @@ def _answer(
     else:
         words = words if words.next_step else Said(words.title, usual.next_step)
         page = render_template(
-            "error.html", code=status, said=words, request_number=number, retry_after=retry, ways=_ways(status)
+            "error.html",
+            code=status,
+            said=words,
+            request_number=number,
+            retry_after=retry if says_when else None,
+            ways=_ways(status),
         )
         response = make_response(page)
     response.status_code = status

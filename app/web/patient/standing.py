@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from app.domain.actor import Actor
 from app.domain.calendar import hospital_day
 from app.domain.queueing import MOST_PASSES, PLACES_BACK_AFTER_PASS
-from app.services import booking, checkin, identity, lines
+from app.services import booking, checkin, identity, lines, people
 from app.services.booking import AppointmentView
 from app.services.checkin import VisitHere
 from app.services.lines import TicketView
@@ -82,7 +82,9 @@ def read_standing(session: Session, actor: Actor, now: datetime) -> Standing:
     done = [appointment_card(view, names, now) for view in seen if view.state == "completed"]
     cards = tuple(appointment_card(view, names, now) for view in booked)
     windows = [checkin.visit_window(session, card.appointment, now) for card in cards]
-    return Standing(_step(names, tickets, cards, windows, done), tickets, cards, names)
+    if not names:
+        return Standing(_first_step(people.links_of(session, str(actor.ref))), tickets, cards, names)
+    return Standing(_step(tickets, cards, windows, done), tickets, cards, names)
 
 
 def ticket_card(ticket: TicketView, names: dict[str, str]) -> TicketCard:
@@ -147,22 +149,37 @@ def _note(ticket: TicketView) -> str:
     return ""
 
 
+def _first_step(pending: list[people.LinkView]) -> Step:
+    """Return the step of an account that has nobody yet: to prove who waits for it, or to add oneself."""
+    for link in pending:
+        page = url_for("patient.person", link_id=link.id)
+        if link.relation == "self":
+            text = _("医院已有这份证件的记录。用短信验证码，或到前台，都行。")
+            return Step(_("还差一步：证明是您本人"), text, "go", over=link.name, href=page, button=_("去核对"))
+        return Step(
+            _("还差一步：到前台核对"),
+            _("带上您和孩子的证件，到任一前台核对一次。"),
+            "wait",
+            over=link.name,
+            href=page,
+            button=_("看要带什么"),
+        )
+    return Step(
+        _("先添加就诊人"),
+        _("填一次姓名和证件，以后预约、签到都不用再填。"),
+        "go",
+        href=url_for("patient.new_person", relation="self", next="/"),
+        button=_("添加本人"),
+    )
+
+
 def _step(
-    names: dict[str, str],
     tickets: tuple[TicketCard, ...],
     appointments: tuple[AppointmentCard, ...],
     windows: list[VisitHere],
     done: list[AppointmentCard],
 ) -> Step:
     """Return the most urgent thing: being called, checking in, waiting, what is booked, what today's visit left behind."""
-    if not names:
-        return Step(
-            _("先添加就诊人"),
-            _("填一次姓名和证件，以后预约、签到都不用再填。"),
-            "go",
-            href=url_for("patient.new_person", relation="self", next="/"),
-            button=_("添加本人"),
-        )
     by_state: dict[str, TicketCard] = {}
     for card in tickets:
         by_state.setdefault(card.ticket.state, card)
