@@ -15,7 +15,8 @@ from flask import Flask
 from app import demo_data, fhir_load, office
 from app.adapters.neighbour import Neighbour
 from app.config import Settings
-from app.web.house import house
+from app.services import sweeping
+from app.web.house import House, house
 
 
 def init_cli(app: Flask, settings: Settings) -> None:
@@ -37,6 +38,11 @@ def init_cli(app: Flask, settings: Settings) -> None:
         demo_data.bring_up(house(), js_code_of(settings))
         click.echo("The demo is up to date.")
 
+    @app.cli.command("sweep")
+    def sweep_command() -> None:
+        """Take away what has served its time: kept answers, marks, codes and sessions that are over."""
+        click.echo(f"{sweep(house())} rows were taken away.")
+
     @app.cli.command("import-fhir")
     @click.argument("path", type=click.Path(exists=True, path_type=Path))
     @click.option(
@@ -49,6 +55,18 @@ def init_cli(app: Flask, settings: Settings) -> None:
             report = fhir_load.load(house(), path, source, lambda done, total: _advance(bar, done, total))
         for line in fhir_load.say(report, limit=None if say_all else 10):
             click.echo(line)
+
+
+def sweep(at_house: House) -> int:
+    """Take away what has served its time, a few hundred rows an act; return how many rows that were."""
+    count, now = 0, at_house.clock()
+    while True:
+        with at_house.reading_session() as session:
+            found = sweeping.find(session, now)
+        if not found:
+            return count
+        with at_house.writing_session() as session:
+            count += sweeping.take(session, found, now)
 
 
 def _advance(bar: Any, done: int, total: int) -> None:

@@ -151,6 +151,7 @@ class Supervisor:
         child.kill_group()
         program, status = child.program, process.returncode
         if child.once:
+            self._children.remove(child)
             child.once.put(status)
             return
         if status in program.refusals:
