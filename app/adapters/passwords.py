@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
@@ -11,7 +13,7 @@ class Passwords:
 
     def __init__(self) -> None:
         self._hasher = PasswordHasher()
-        self._nobody = self._hasher.hash("nobody signs in by this")
+        self._nobody = _nobody()
 
     def hash(self, password: str) -> str:
         return self._hasher.hash(password)
@@ -23,3 +25,9 @@ class Passwords:
         except (VerificationError, InvalidHashError):
             return False
         return password_hash is not None
+
+
+@cache
+def _nobody() -> str:
+    """Return the hash that stands for every name that nobody has: made once per process, since making it is dear on purpose."""
+    return PasswordHasher().hash("nobody signs in by this")
