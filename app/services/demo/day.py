@@ -42,19 +42,28 @@ class Lack:
 
 
 def look(session: Session, house: DemoHouse, now: datetime) -> Lack:
-    """Return what the day lacks at `now`. Reads only."""
-    sitting = session.scalars(
+    """Return what the day lacks at `now`. Reads only.
+
+    Of several sessions at once the first that can still take people counts: one whose past slots are all taken is left to
+    its line, and is not replaced while enough wait in it.
+    """
+    sittings = session.scalars(
         select(ClinicSession)
         .where(ClinicSession.department_id == house.internal)
         .where(ClinicSession.starts_at <= now, ClinicSession.ends_at >= now + MUST_REMAIN)
         .order_by(ClinicSession.starts_at.desc(), ClinicSession.id)
-    ).first()
-    if sitting is None or not _has_free_slot(session, sitting, now):
-        return Lack(None, WAITING)
-    waiting = session.scalar(
-        select(func.count()).select_from(Ticket).where(Ticket.session_id == sitting.id, Ticket.state == "waiting")
-    )
-    return Lack(sitting.id, max(0, WAITING - int(waiting or 0)))
+    ).all()
+    for sitting in sittings:
+        if not _has_free_slot(session, sitting, now):
+            continue
+        waiting = session.scalar(
+            select(func.count()).select_from(Ticket).where(Ticket.session_id == sitting.id, Ticket.state == "waiting")
+        )
+        if _free_slots(session, sitting.id, now - PAST, now - PAST, now):
+            return Lack(sitting.id, max(0, WAITING - int(waiting or 0)))
+        if int(waiting or 0) >= ENOUGH:
+            return Lack(sitting.id, 0)
+    return Lack(None, WAITING)
 
 
 def _has_free_slot(session: Session, sitting: ClinicSession, now: datetime) -> bool:

@@ -27,13 +27,9 @@ def keep_day(at_house: House) -> None:
     if session_id is None:
         with at_house.writing_session() as session:
             session_id = day.plan(session, at, now)
-    for already in range(day.WAITING - lack.waiting, day.WAITING):
+    for _ in range(lack.waiting):
         if not _one_arrives(at_house, at, session_id):
-            if already >= day.ENOUGH:  # their slots come back with time; better than a second session beside the first
-                break
-            with at_house.writing_session() as session:
-                session_id = day.plan(session, at, now)
-            _one_arrives(at_house, at, session_id)
+            break  # slots of the last hour come back with time; better than a second session beside the first
     at_house.bell.knock()
 
 

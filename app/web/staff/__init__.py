@@ -11,7 +11,7 @@ from flask_login import current_user
 from app.domain.actor import Actor
 from app.services import staff
 from app.web.house import house
-from app.web.i18n import page_of_ours
+from app.web.i18n import language_tag, page_of_ours
 from app.web.limits import ADDRESS_STAFF_SIGN_IN, STAFF_SIGN_IN, by_address, limiter
 from app.web.login import clear_session_cookie, public, set_session_cookie, staff_required, token_of
 from app.web.transaction import act, reading
@@ -97,7 +97,7 @@ def frame() -> dict[str, Any]:
         ("desk", "desk.board", _("前台看板")),
         ("desk", "claims.look_up", _("核对证件")),
         ("admin", "admin.people", _("人员")),
-        ("admin", "admin.rules", _("规则")),
+        ("admin", "admin.rules", _("签到规则")),
         ("auditor", "auditor.events", _("审计")),
     ]
     nav = [
@@ -107,8 +107,9 @@ def frame() -> dict[str, Any]:
     ]
     words = {"doctor": _("医生"), "desk": _("前台"), "admin": _("管理员"), "auditor": _("审计员")}
     role = str(current_user.actor.role)
+    name = current_user.name_en if language_tag() == "en" and current_user.name_en else current_user.name_zh
     return {
-        "staff": {"name": current_user.name_zh, "role": words.get(role, role), "clinic": ""},
+        "staff": {"name": name, "role": words.get(role, role), "clinic": ""},
         "nav": nav,
         "leave": leave,
     }
