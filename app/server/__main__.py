@@ -113,7 +113,8 @@ def free_port() -> int:
 
 
 def announce(supervisor: Supervisor, output: Output, address: place.Address, settings: Settings, folder: Path) -> None:
-    """Wait until the site is ready, fill a demo that is empty, then say where the site is. It serves without a ledger that refuses to sign, too. Then sweep, every hour."""
+    """Wait until the site is ready, fill a demo that is empty, then say where the site is: it serves without a ledger that
+    refuses to sign, too. Then sweep every hour."""
     started = time.monotonic()
     told = False
     while (answer := readiness(address))[0] != 200 and not (answer[0] and supervisor.refused):

@@ -11,7 +11,7 @@ from app.config import read_settings
 from app.server.place import ROOT
 from ledger.stores.engine import allows_several_processes, open_engine
 
-worker_class = "gthread"
+worker_class = "app.server.worker.WholeRequestWorker"
 # A SQLite library with the WAL-reset race must not be written to by several processes.
 workers = 2 if allows_several_processes(open_engine(read_settings(os.environ, ROOT).database_url)) else 1
 threads = 16 if workers == 2 else 32
