@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from app.domain.actor import SYSTEM
 from app.domain.calendar import instant
 from app.domain.errors import NotFound, Refused
+from app.domain.tickets import QUEUE_LETTERS
 from app.models import Clinic, Department, Room, Staff
 from app.services import planning, staff
 from app.web.house import house
@@ -58,8 +59,10 @@ def init_office(app: Flask) -> None:
     @click.option("--sensitive", is_flag=True, help="Numbers only, wherever others can read.")
     def create_department(clinic: str, letter: str, name_zh: str, name_en: str, sensitive: bool) -> None:
         """Make a department, whose tickets begin with LETTER. Prints its id."""
-        if not (len(letter) == 1 and letter.isascii() and letter.isupper()):
-            raise click.BadParameter("one letter from A to Z", param_hint="LETTER")
+        if len(letter) != 1 or letter not in QUEUE_LETTERS:
+            raise click.BadParameter(
+                "one letter from A to Z, but for I and O, which read as digits", param_hint="LETTER"
+            )
         with office() as (session, now):
             taken = select(Department.id).where(Department.clinic_id == clinic, Department.letter == letter)
             if session.scalar(taken) is not None:

@@ -10,8 +10,19 @@ from app.ports import WeChatUnavailable
 
 TIMEOUT_SECONDS = 5.0
 HOP_BY_HOP = frozenset(
-    ("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailers", "transfer-encoding",
-     "upgrade", "content-encoding", "content-length", "host")
+    (
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "te",
+        "trailers",
+        "transfer-encoding",
+        "upgrade",
+        "content-encoding",
+        "content-length",
+        "host",
+    )
 )  # fmt: skip  (RFC 9110, 7.6.1; the lengths are those of the decoded body)
 
 
@@ -37,7 +48,12 @@ class Neighbour:
         sent = {k: v for k, v in headers.items() if k.lower() not in HOP_BY_HOP and k.lower() != "cookie"}
         try:
             response = self._session.request(
-                method, self._base + path_and_query, headers=sent, data=body, allow_redirects=False, timeout=TIMEOUT_SECONDS
+                method,
+                self._base + path_and_query,
+                headers=sent,
+                data=body,
+                allow_redirects=False,
+                timeout=TIMEOUT_SECONDS,
             )
         except requests.RequestException:
             raise WeChatUnavailable("no answer from the mock") from None

@@ -178,7 +178,10 @@ def _diagnosis(content: dict[str, Any]) -> Diagnosis:
 def arranged(opened: Sequence[Opened]) -> list[Opened]:
     """Return what was opened with the values of each report in the report's own order."""
     place = {
-        id: i for one in opened if one.row.kind == Kind.REPORT for i, id in enumerate(one.content.get("order", ()))
+        row_id: i
+        for one in opened
+        if one.row.kind == Kind.REPORT
+        for i, row_id in enumerate(one.content.get("order", ()))
     }
     return sorted(opened, key=lambda one: (one.row.report_id or "", place.get(one.row.id, 0)))
 

@@ -112,7 +112,9 @@ def test_a_code_works_once_and_five_wrong_tries_kill_it(writing, reading, clock)
     bind(writing, clock, thief)
     theirs = link(reading, thief)
     with writing() as session:
-        code = people.issue_claim_code(session, Actor("staff", "n", "desk", "s", frozenset({"main"})), theirs.patient_ref, clock())
+        code = people.issue_claim_code(
+            session, Actor("staff", "n", "desk", "s", frozenset({"main"})), theirs.patient_ref, clock()
+        )
     wrong = f"{(int(code) + 1) % 10**6:06d}"
     for _ in range(5):
         with writing() as session:

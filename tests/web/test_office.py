@@ -64,6 +64,7 @@ def test_what_cannot_be_is_said_in_a_sentence(app: Flask) -> None:
     run(app, "create-department", clinic, "A", "内科", "Internal medicine")
     assert "letter" in refused(app, "create-department", clinic, "A", "外科", "Surgery")
     assert "one letter" in refused(app, "create-department", clinic, "ab", "外科", "Surgery")
+    assert "one letter" in refused(app, "create-department", clinic, "O", "外科", "Surgery")
     assert "no such" in refused(app, "create-room", "nowhere", "1 诊室", "Room 1")
     assert "no such" in refused(app, "create-staff", "nowhere", "desk", "d", "甲", "A")
     run(app, "create-staff", clinic, "desk", "d", "甲", "A")
