@@ -58,3 +58,16 @@ def test_nothing_of_the_demo_is_there(tmp_path, pristine) -> None:
             assert result.exit_code != 0
     finally:
         app.extensions["mingzhen"].close()
+
+
+def test_patients_are_served_and_the_phone_door_is_closed_not_broken(tmp_path, pristine) -> None:
+    app = create_app(production(tmp_path, pristine))
+    try:
+        client = app.test_client()
+        page = client.get("/sign-in", base_url="https://hospital.example")
+        assert page.status_code == 200 and "微信" in page.text and 'name="phone"' not in page.text
+        assert page.headers["Strict-Transport-Security"] == "max-age=31536000"
+        cookie = client.get("/staff/sign-in", base_url="https://hospital.example").headers["Set-Cookie"]
+        assert "Secure" in cookie and "HttpOnly" in cookie and "SameSite=Lax" in cookie
+    finally:
+        app.extensions["mingzhen"].close()
