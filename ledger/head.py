@@ -57,6 +57,8 @@ class FileHead:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._lock = path.with_name(f"{path.name}.lock")
+        self._beside = path.with_name(f"{path.name}.new")
 
     def read(self) -> Head | None:
         """Return the head, or None if there is no file. Raises StoreError if it holds anything else."""
@@ -73,11 +75,10 @@ class FileHead:
         Raises Overtaken, and changes nothing, if it is not. Any other exception, an OSError above all, leaves the
         outcome unknown: after a failed fsync a second one may succeed without having written anything.
         """
-        with _locked(self.path.with_name(f"{self.path.name}.lock")):
+        with _locked(self._lock):
             if self.read() != old:
                 raise Overtaken("the head is not where this sequencer left it")
-            beside = self.path.with_name(f"{self.path.name}.new")
-            file = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+            file = os.open(self._beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
             try:
                 content = format_head(new).encode()
                 if os.write(file, content) != len(content):
@@ -85,7 +86,7 @@ class FileHead:
                 os.fsync(file)
             finally:
                 os.close(file)
-            beside.rename(self.path)
+            self._beside.rename(self.path)
             folder = os.open(self.path.parent, os.O_RDONLY | os.O_CLOEXEC)
             try:
                 os.fsync(folder)  # without it a power cut may bring the old file back

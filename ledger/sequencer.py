@@ -15,6 +15,7 @@ is there and either finishes the round or refuses. The guard of 1 and the swap o
 
 import time
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Protocol
 
 from ledger.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
@@ -23,7 +24,7 @@ from ledger.head import FileHead, Head
 from ledger.merkle import EMPTY_ROOT, leaf_hash, root_hash, tree_hash
 from ledger.note import SigningKey
 from ledger.store import Overtaken, Pending, Round, Store, Tree, View
-from ledger.tiles import TILE_BITS, TILE_WIDTH, RightEdge, partial_width, split_hashes, tile_reader
+from ledger.tiles import TILE_BITS, TILE_WIDTH, RightEdge, partial_width, row_hash, split_hashes, tile_reader
 
 MAX_ROUND = 4096  # entries; bounds the memory of a round and the time that others wait for its commit
 IDLE_SECONDS = 0.25  # a knock wakes the sequencer at once; this finds what nobody knocked for
@@ -82,6 +83,8 @@ class Sequencer:
         self._edge = RightEdge.EMPTY
         self._serial = 0  # of the last entry in the tree
         self._was_late = False
+        # Most of the edge is as the last round left it. Only the build remembers; what is signed is hashed anew.
+        self._remembered_hash = lru_cache(maxsize=64)(row_hash)
 
     def run(self, is_stopping: Callable[[], bool]) -> None:
         """Start, then make rounds until `is_stopping` says so. Never returns from a failure: that is raised."""
@@ -221,7 +224,7 @@ class Sequencer:
             self._report("sequencer.clock_behind", by_ms=max(latest, old.head_ms) - clock)
         self._was_late = is_late
         head_ms = max(clock, latest, old.head_ms)
-        new = Tree(old.origin, edge.size, edge.root(), head_ms, old.size, old.root)
+        new = Tree(old.origin, edge.size, edge.root(self._remembered_hash), head_ms, old.size, old.root)
         return Round(old, new, [waiting.serial for waiting in pending], edge, tiles)
 
     def _rehash(self, step: Round) -> None:

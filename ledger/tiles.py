@@ -114,6 +114,18 @@ class FullTile:
     hashes: bytes
 
 
+def split_hashes(tile: bytes) -> list[bytes]:
+    """Return the hashes of a tile. Raises MalformedTile if its length is no multiple of 32."""
+    if len(tile) % HASH_SIZE:
+        raise MalformedTile(f"a tile of {len(tile)} bytes ends inside a hash")
+    return [tile[i : i + HASH_SIZE] for i in range(0, len(tile), HASH_SIZE)]
+
+
+def row_hash(hashes: bytes) -> bytes:
+    """Return the root hash above `hashes`, one after the other as in a tile."""
+    return root_hash(split_hashes(hashes))
+
+
 @dataclass(frozen=True)
 class RightEdge:
     """All that is needed to let a tree grow: its partial tiles.
@@ -152,32 +164,24 @@ class RightEdge:
             for i in range(full):
                 tile = FullTile(level, first + i, row[i * TILE_BYTES : (i + 1) * TILE_BYTES])
                 tiles.append(tile)
-                above.append(root_hash(split_hashes(tile.hashes)))
+                above.append(row_hash(tile.hashes))
             partial[level] = row[full * TILE_BYTES :]
             rising, level = b"".join(above), level + 1
         return RightEdge(self.size + len(leaf_hashes), tuple(partial)), tiles
 
-    def root(self) -> bytes:
-        """Return the root hash of the tree."""
+    def root(self, hash_of: Callable[[bytes], bytes] = row_hash) -> bytes:
+        """Return the root hash of the tree. `hash_of` may be a `row_hash` that remembers what it was asked before."""
         peaks: list[bytes] = []
-        for hashes in reversed(self.partial):
-            row = split_hashes(hashes)
+        for row in reversed(self.partial):
             start = 0
             while start < len(row):
-                width = 1 << ((len(row) - start).bit_length() - 1)
-                peaks.append(root_hash(row[start : start + width]))
+                width = HASH_SIZE << (((len(row) - start) // HASH_SIZE).bit_length() - 1)
+                peaks.append(hash_of(row[start : start + width]))
                 start += width
         return fold_right(peaks) if peaks else EMPTY_ROOT
 
 
 RightEdge.EMPTY = RightEdge(0)
-
-
-def split_hashes(tile: bytes) -> list[bytes]:
-    """Return the hashes of a tile. Raises MalformedTile if its length is no multiple of 32."""
-    if len(tile) % HASH_SIZE:
-        raise MalformedTile(f"a tile of {len(tile)} bytes ends inside a hash")
-    return [tile[i : i + HASH_SIZE] for i in range(0, len(tile), HASH_SIZE)]
 
 
 def subtree_hash(level: int, index: int, read_tile: ReadTile) -> bytes:
@@ -193,7 +197,7 @@ def subtree_hash(level: int, index: int, read_tile: ReadTile) -> bytes:
     if len(tile) != width * HASH_SIZE:
         path = tile_path(tile_level, tile_index, width)
         raise MalformedTile(f"{path} has {len(tile)} bytes instead of {width * HASH_SIZE}")
-    return root_hash(split_hashes(tile[offset * HASH_SIZE :]))
+    return row_hash(tile[offset * HASH_SIZE :])
 
 
 def tile_reader(read_tile: ReadTile, size: int) -> ReadNodes:

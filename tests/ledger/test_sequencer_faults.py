@@ -169,6 +169,21 @@ def test_what_changes_between_storing_and_signing_is_never_signed(tmp_path, stat
     log.close()
 
 
+def test_a_hash_that_was_remembered_wrong_is_never_signed(tmp_path):
+    log = Log(tmp_path).grow(250)
+    sequencer = log.start()
+    sequencer._remembered_hash = lambda row: bytes(32)
+    log.add(1)
+    signed, head = list(log.key.signed), log.head.read()
+
+    with pytest.raises(StoreError, match="not signed"):
+        sequencer.round()
+
+    assert log.key.signed == signed
+    assert log.head.read() == head
+    log.close()
+
+
 @pytest.mark.parametrize(
     "statement",
     [
