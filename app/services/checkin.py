@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import and_, bindparam, select, update
 from sqlalchemy.orm import Session
@@ -26,7 +26,7 @@ from app.domain.tickets import format_ticket
 from app.models import Appointment, Clinic, ClinicSession, Queue, Ticket
 from app.services import booking, clinics, events, rights
 from app.services.booking import AppointmentView
-from app.services.sealing import seal_next
+from app.services.sealing import write_first, write_next
 
 PLACES_PER_NUMBER = 1000  # `order_key` counts in thousandths of a place, so that somebody fits between two numbers
 
@@ -151,15 +151,17 @@ def check_in_at_desk(session: Session, actor: Actor, appointment_id: str, now: d
 
 
 class _Visit(NamedTuple):
-    """An appointment, locked, with the session and the clinic that it is in."""
+    """An appointment, locked, with what checking in asks of the session and the clinic that it is in."""
 
     appointment: Appointment
-    sitting: ClinicSession
-    clinic: Clinic
+    queue_id: str
+    kind: str
+    clinician_ref: str | None
+    rules: dict[str, Any]
 
 
 _LOCKED = (
-    select(Appointment, ClinicSession, Clinic)
+    select(Appointment, ClinicSession.queue_id, ClinicSession.kind, ClinicSession.clinician_ref, Clinic.rules)
     .join(ClinicSession, ClinicSession.id == Appointment.session_id)
     .join(Clinic, Clinic.id == Appointment.clinic_id)
     .where(Appointment.id.in_(bindparam("ids", expanding=True)))
@@ -182,7 +184,7 @@ def _by_patient(session: Session, actor: Actor, visit: _Visit, presence: Presenc
     known = _known(session, row)
     if known is not None:
         return known
-    rule = clinics.check_in_rule_of(visit.clinic)
+    rule = clinics.check_in_rule_of(visit)
     with rights.concerning(row.patient_ref):
         _require_booked(row)
         rules.require_open(rule, row.starts_at, now)
@@ -205,26 +207,25 @@ def _require_booked(row: Appointment) -> None:
 
 
 _NEXT_NUMBER = (
-    update(Queue)
+    update(Queue.__table__)
     .where(Queue.id == bindparam("queue"))
     .values(last_number=Queue.last_number + 1)
     .returning(Queue.last_number, Queue.letter)
-    .execution_options(synchronize_session=False)
 )
 
 
 def _issue(session: Session, actor: Actor, visit: _Visit, method: str, now: datetime) -> Issued:
-    row, sitting = visit.appointment, visit.sitting
-    number, letter = session.execute(_NEXT_NUMBER, {"queue": sitting.queue_id}).one()
+    row = visit.appointment
+    number, letter = session.connection().execute(_NEXT_NUMBER, {"queue": visit.queue_id}).one()
     ticket = Ticket(
         id=new_ref(),
-        queue_id=sitting.queue_id,
+        queue_id=visit.queue_id,
         letter=letter,
         number=number,
         appointment_id=row.id,
         patient_ref=row.patient_ref,
-        session_id=sitting.id,
-        clinician_ref=sitting.clinician_ref if sitting.kind == "expert" else None,
+        session_id=row.session_id,
+        clinician_ref=visit.clinician_ref if visit.kind == "expert" else None,
         state="waiting",
         order_key=int(queue_rules.first_place(number) * PLACES_PER_NUMBER),
         calls=0,
@@ -233,9 +234,8 @@ def _issue(session: Session, actor: Actor, visit: _Visit, method: str, now: date
         checked_in_at=now,
         changed_at=now,
     )
-    row.state = "checked_in"
-    seal_next(session, row)
-    seal_next(session, ticket)
+    write_next(session, row, state="checked_in")
+    write_first(session, ticket)
     detail = {"ticket": format_ticket(letter, number), "method": method}
     events.record(
         session, "appointment.checked_in", actor, now, subject=row.patient_ref, objects=[row, ticket], detail=detail

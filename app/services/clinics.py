@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from typing import Any, Protocol
 
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
@@ -97,7 +98,14 @@ def rules_of(clinic: Clinic) -> ClinicRules:
     )
 
 
-def check_in_rule_of(clinic: Clinic) -> checkin_rules.WindowRule:
+class HasRules(Protocol):
+    """A clinic, or a row that was read with its rules."""
+
+    @property
+    def rules(self) -> dict[str, Any]: ...
+
+
+def check_in_rule_of(clinic: HasRules) -> checkin_rules.WindowRule:
     """Return the clinic's rule for checking in, and look at no other. Raises RuleMalformed."""
     return checkin_rules.parse_window(clinic.rules["check_in"])
 

@@ -251,7 +251,16 @@ def links_of(session: Session, account_ref: str) -> list[LinkView]:
 
 
 _LINK_FOR = (
-    select(Link)
+    select(
+        Link.account_ref,
+        Link.patient_ref,
+        Link.relation,
+        Link.state,
+        Link.proof,
+        Link.opens_from,
+        Link.created_at,
+        Link.ended_at,
+    )
     .where(Link.account_ref == bindparam("account"), Link.patient_ref == bindparam("patient"))
     .order_by((Link.state == "ended").asc(), Link.created_at.desc())
     .limit(1)
@@ -263,7 +272,8 @@ def link_for(session: Session, account_ref: str, patient_ref: str) -> access.Lin
 
     A pending link to an existing record is no tie at all: it opens nothing and shows nothing.
     """
-    link = session.scalars(_LINK_FOR, {"account": account_ref, "patient": patient_ref}).first()
+    session.flush()  # a link that this act made or changed counts
+    link = session.connection().execute(_LINK_FOR, {"account": account_ref, "patient": patient_ref}).first()
     if link is None or (link.state == "pending" and link.relation == "self"):
         return None
     return access.Link(

@@ -94,7 +94,8 @@ _BY_TOKEN = select(
 
 def find(session: Session, kinds: tuple[str, ...], token: str, now: datetime) -> SignedIn | None:
     """Return who holds `token` at a door that takes `kinds`, or None: unknown, ended, expired, idle, or disabled."""
-    row = session.execute(_BY_TOKEN, {"token_hash": hash_token(token)}).first()
+    session.flush()  # a session that was begun a moment ago counts
+    row = session.connection().execute(_BY_TOKEN, {"token_hash": hash_token(token)}).first()
     if row is None or row.kind not in kinds or row.ended_at is not None:
         return None
     if now >= row.expires_at or now - row.seen_at >= IDLE[row.kind]:

@@ -220,7 +220,7 @@ _KNOWN = select(IdempotencyKey.body_digest, IdempotencyKey.answer, IdempotencyKe
 
 
 def _replay_if_known(session: Session, actor: Actor, scope: bytes, digest: bytes) -> None:
-    known = session.execute(_KNOWN, {"scope": scope}).first()
+    known = session.connection().execute(_KNOWN, {"scope": scope}).first()
     if known is None:
         return
     if known.body_digest != digest:
