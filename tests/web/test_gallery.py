@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from werkzeug.serving import make_server
 
 from tests.browser import LAUNCH_ARGUMENTS, chromium_path
@@ -136,7 +136,7 @@ def test_the_copy_button_works_on_plain_http(page: Page):
 
     page.click("button[data-module=copy]")
 
-    assert page.inner_text("button[data-module=copy]") == "已复制"
+    expect(page.locator("button[data-module=copy]")).to_have_text("已复制")
 
 
 def test_without_script_everything_is_there_and_nothing_pretends(browser: Browser, site: str):
