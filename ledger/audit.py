@@ -11,8 +11,9 @@ continues it exactly if, level by level, its tiles begin with those hashes. Then
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 
 from ledger.checkpoint import Checkpoint, open_checkpoint
@@ -173,11 +174,13 @@ class _Walk:
         def fetch(index: int) -> tuple[bytes, bytes]:
             return self._read_tile(0, index, TILE_WIDTH), self._fetch_bundle(index, TILE_WIDTH)
 
-        fetched = _ahead(fetch, [index for index, _ in tiles])
-        for (index, expected), (tile, bundle) in zip(tiles, fetched, strict=True):
-            self._check_tile(0, index, tile, expected)
-            self._compare_with_last(0, index, tile)
-            self._check_bundle(bundle_path(index), index, split_hashes(tile), bundle)
+        # Closed here, in this thread, whatever a check finds: a generator with a pool of threads inside must not be left
+        # to the garbage collector, which may run in a starting thread that holds the lock the pool's end waits for.
+        with closing(_ahead(fetch, [index for index, _ in tiles])) as fetched:
+            for (index, expected), (tile, bundle) in zip(tiles, fetched, strict=True):
+                self._check_tile(0, index, tile, expected)
+                self._compare_with_last(0, index, tile)
+                self._check_bundle(bundle_path(index), index, split_hashes(tile), bundle)
 
     def _require_tile(self, level: int, index: int, expected: bytes) -> bytes:
         tile = self._read_tile(level, index, TILE_WIDTH)
@@ -285,7 +288,9 @@ class _Walk:
                 raise e from None
 
 
-def _ahead(fetch: Callable[[int], tuple[bytes, bytes]], indices: Sequence[int]) -> Iterator[tuple[bytes, bytes]]:
+def _ahead(
+    fetch: Callable[[int], tuple[bytes, bytes]], indices: Sequence[int]
+) -> Generator[tuple[bytes, bytes], None, None]:
     """Yield `fetch(index)` for all indices, in order, with at most `AHEAD` of them under way."""
     with ThreadPoolExecutor(AHEAD) as pool:
         waiting: deque[Future[tuple[bytes, bytes]]] = deque()

@@ -3,6 +3,7 @@
 import io
 import json
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
@@ -247,6 +248,18 @@ def test_a_log_that_changed_its_past_is_found_although_it_is_good_in_itself(tmp_
             audit_log(FolderSource(tmp_path), KEY, last)
         assert found.value.step == "history"
         assert found.value.facts == {"old_note": last.note, "new_note": (tmp_path / "checkpoint").read_bytes()}
+
+
+def test_an_audit_that_finds_something_wrong_leaves_no_thread_behind(tmp_path):
+    """Threads that the garbage collector ends may wait for themselves for ever."""
+    write_log(tmp_path, entries(1100))
+    bundle = tmp_path / "tile" / "entries" / "000"
+    bundle.write_bytes(bundle.read_bytes()[:-1] + b"\x00")
+    before = set(threading.enumerate())
+    with pytest.raises(VerificationError) as found:
+        audit_log(FolderSource(tmp_path), KEY)
+    assert set(threading.enumerate()) - before == set()
+    assert found.value.__traceback__ is not None  # still held, and with it what the check had open
 
 
 def test_two_roots_for_one_size_are_found(tmp_path):
