@@ -60,7 +60,7 @@ def demo(seeded: Path, tmp_path: Path) -> Iterator[Callable[..., Site]]:
         site.sweep()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # not longer: another file's tests begin a playwright of their own, and two do not mix
 def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(chromium_path()), args=list(LAUNCH_ARGUMENTS))
