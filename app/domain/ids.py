@@ -9,8 +9,10 @@ REF_LENGTH = 22
 
 
 def new_ref() -> str:
-    """Return 128 random bits as 22 url-safe characters."""
-    return secrets.token_urlsafe(16)
+    """Return 128 random bits as 22 url-safe characters. None begins with "-", which a command line would take for an option."""
+    while (ref := secrets.token_urlsafe(16)).startswith("-"):
+        pass
+    return ref
 
 
 def new_event_id(at_ms: int) -> str:
