@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.services import clinics, codes, people, queueing, screens
+from app.services import clinics, codes, proofs, queueing, screens
 from tests.people import with_check
 from tests.scene import ABSENT, PATIENTS, ROLE, Scene, seen
 
@@ -96,7 +96,7 @@ def _slots(scene: Scene) -> Objects:
 
 
 def _claim_codes(scene: Scene) -> Objects:
-    return {"": {"code": scene.ward.do(people.issue_claim_code, scene.ward.desk, scene.of("a", "person"))}}
+    return {"": {"code": scene.ward.do(proofs.issue_claim_code, scene.ward.desk, scene.of("a", "person"))}}
 
 
 def _phone_code(scene: Scene) -> Objects:

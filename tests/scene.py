@@ -31,6 +31,7 @@ from app.services import (
     booking,
     checkin,
     clinics,
+    guardianship,
     identity,
     people,
     planning,
@@ -242,7 +243,7 @@ def _child(scene: Scene, a: Person, guardian: Person, former: Person, asking: Pe
             )
 
     for who in (a, guardian, former):
-        ward.do(people.verify_guardianship, ward.desk, bind(who))
+        ward.do(guardianship.verify_guardianship, ward.desk, bind(who))
     with ward.house.reading_session() as session:
         ended = people.links_of(session, str(former.actor.ref))[1].id
         child = people.links_of(session, str(a.actor.ref))[1].patient_ref

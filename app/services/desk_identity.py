@@ -11,9 +11,9 @@ from app.domain.actor import Actor
 from app.domain.documents import DocumentKind
 from app.domain.errors import NotFound
 from app.models import Patient
-from app.services import disclosure, identity, people, rights
+from app.services import disclosure, guardianship, identity, people, rights
+from app.services.guardianship import GuardianRequest
 from app.services.identity import Identity
-from app.services.people import GuardianRequest
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def open_person(session: Session, actor: Actor, patient_ref: str, now: datetime)
     disclosure.opened(
         session, actor, "identity.opened", patient_ref, [patient], now, detail=detail, purpose="document_check"
     )
-    requests = tuple(people.guardian_requests(session, patient_ref))
+    requests = tuple(guardianship.guardian_requests(session, patient_ref))
     for asking in requests:
         if asking.guardian_ref:  # their name stands on the page too
             guardian = session.get_one(Patient, asking.guardian_ref)

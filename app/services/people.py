@@ -22,14 +22,12 @@ from app.domain.calendar import hospital_day
 from app.domain.documents import DocumentKind, Passport, ResidentID, document_key
 from app.domain.errors import NotFound, Refused
 from app.domain.ids import new_ref
-from app.domain.rates import CLAIM_CODE_LIFE
 from app.models import Consent, Link, Patient
-from app.services import accounts, codes, events
-from app.services.sealing import open_payload, seal_next, vault_of
+from app.services import accounts, events
+from app.services.sealing import open_payload, seal_again, seal_next, vault_of
 
 CONSENT_SENSITIVE = "sensitive_data"
 CONSENT_WORDING = "2026-11"  # the wording shown on the bind page; a new wording gets a new name
-ADULT_AGAIN_YEARS = 14
 
 
 class AlreadyBound(Refused):
@@ -51,13 +49,6 @@ class ConsentMissing(Refused):
 
     code = "consent_missing"
     status = 400
-    is_recorded = False
-
-
-class NoPhoneOnFile(Refused):
-    """The hospital has no phone of this person: the desk can see the document instead."""
-
-    code = "no_phone_on_file"
     is_recorded = False
 
 
@@ -207,7 +198,7 @@ def put_phone_on_file(session: Session, patient_ref: str, phone: str) -> None:
     """Put a phone (E.164) on file for a person of whom the hospital has none itself: what the desk was told, or an old
     record says."""
     patient = session.get(Patient, patient_ref)
-    if patient is not None and _proving_phone(contact_of(session, patient)) is None:
+    if patient is not None and proving_phone(contact_of(session, patient)) is None:
         set_contact(session, patient, {"phone": phone})
 
 
@@ -219,7 +210,7 @@ def contact_of(session: Session, patient: Patient) -> dict[str, Any]:
     return vault_of(session).open(patient.ref, "contact", place, patient.contact)
 
 
-def _proving_phone(contact: dict[str, Any]) -> str | None:
+def proving_phone(contact: dict[str, Any]) -> str | None:
     """Return the phone that a code may be sent to as a proof; None for one that came with a bind by itself."""
     return None if contact.get("is_own_word") else contact.get("phone")
 
@@ -294,67 +285,11 @@ def own_link(session: Session, actor: Actor, link_id: str) -> Link:
     return link
 
 
-def ask_phone_proof(session: Session, actor: Actor, link_id: str, now: datetime) -> tuple[str, str]:
-    """Return (phone on file, code) for the door to send after the commit. The phone is not shown to who asked.
-
-    Raises NotFound, NoPhoneOnFile, TooMany.
-    """
-    link = own_link(session, actor, link_id)
-    patient = session.get(Patient, link.patient_ref)
-    phone = _proving_phone(contact_of(session, patient)) if patient else None
-    if link.state != "pending" or link.relation != "self" or not phone:
-        raise NoPhoneOnFile()
-    codes.count_message(
-        session, "claim_phone", phone, now
-    )  # whoever asks, by whatever link: it is one phone that rings
-    code = codes.issue(session, "claim_phone", link.id, now, is_sent=False)
-    events.record(session, "code.sent", actor, now, subject=link.patient_ref, detail={"purpose": "claim"})
-    return phone, code
-
-
-def prove(session: Session, actor: Actor, link_id: str, code: str, now: datetime) -> bool:
-    """Return whether `code` (from the phone on file, or from the desk) opened the link. A wrong try is kept: commit it."""
-    link = own_link(session, actor, link_id)
-    if link.relation != "self":
-        raise NotFound()
-    if codes.spend(session, "claim_phone", link.id, code, now):
-        proof = "phone"
-    elif codes.spend(session, "claim_desk", link.patient_ref, code, now):
-        proof = "desk"
-    else:
-        return False
-    _open_link(session, actor, link, proof, now)
-    events.record(
-        session, "person.claimed", actor, now, subject=link.patient_ref, objects=[link], detail={"proof": proof}
-    )
-    return True
-
-
-def _open_link(session: Session, actor: Actor, link: Link, proof: str, now: datetime) -> None:
-    """Make a link reach everything, and end what others hold of this person as themselves without a proof."""
-    typed = open_payload(session, link)[0]
-    link.state, link.proof, link.opens_from = "active", proof, None
-    seal_next(session, link, typed)
-    if link.relation != "self":
-        return
-    for other in session.scalars(
-        select(Link).where(
-            Link.patient_ref == link.patient_ref, Link.relation == "self", Link.state != "ended", Link.proof == "none",
-            Link.id != link.id,
-        )
-    ):  # fmt: skip
-        typed = open_payload(session, other)[0]
-        other.state, other.ended_at = "ended", now
-        seal_next(session, other, typed)
-        events.record(session, "person.superseded", actor, now, subject=other.patient_ref, objects=[other])
-
-
 def unbind(session: Session, actor: Actor, link_id: str, now: datetime) -> None:
     """End a link; the record stays the person's and can be bound again. Raises NotFound."""
     link = own_link(session, actor, link_id)
-    typed = open_payload(session, link)[0]
     link.state, link.ended_at = "ended", now
-    seal_next(session, link, typed)
+    seal_again(session, link)
     events.record(
         session,
         "person.unbound",
@@ -370,84 +305,6 @@ def find_by_document(session: Session, kind: DocumentKind, country: str, number:
     """Return the ref of the person whose document this is, or None."""
     ref = vault_of(session).find("document", document_key(kind, country, number))
     return ref if ref and session.get(Patient, ref) is not None else None
-
-
-def issue_claim_code(session: Session, actor: Actor, patient_ref: str, now: datetime) -> str:
-    """Return a claim code for the person whose document the desk has just seen; it works once, for half an hour.
-
-    Raises NotAllowed.
-    """
-    _require_desk(actor, patient_ref, now)
-    code = codes.issue(session, "claim_desk", patient_ref, now, life=CLAIM_CODE_LIFE, is_sent=False)
-    minutes = int(CLAIM_CODE_LIFE.total_seconds() // 60)
-    events.record(session, "claim_code.issued", actor, now, subject=patient_ref, detail={"valid_minutes": minutes})
-    return code
-
-
-@dataclass(frozen=True)
-class GuardianRequest:
-    """A guardian who waits for the desk: what the desk compares with the papers it is shown."""
-
-    link_id: str
-    guardian_ref: str
-    guardian_name: str
-    asked_at: datetime
-
-
-def guardian_requests(session: Session, patient_ref: str) -> list[GuardianRequest]:
-    """Return who asks to be this child's guardian, with the name of the account's own person."""
-    found = []
-    for link in session.scalars(
-        select(Link).where(Link.patient_ref == patient_ref, Link.relation == "guardian", Link.state == "pending")
-    ):
-        own = next((v for v in links_of(session, link.account_ref) if v.relation == "self"), None)
-        is_known = own is not None and own.is_active  # else the name is what that account typed of somebody
-        found.append(
-            GuardianRequest(
-                link.id, own.patient_ref if own and is_known else "", own.name if own else "", link.created_at
-            )
-        )
-    return found
-
-
-def verify_guardianship(session: Session, actor: Actor, link_id: str, now: datetime) -> None:
-    """Open a guardian's link after the desk saw the papers; it reaches to the day before the fourteenth birthday.
-
-    Raises NotFound when nobody asks, NotAllowed.
-    """
-    link = session.get(Link, link_id)
-    if link is None or link.relation != "guardian" or link.state != "pending":
-        raise NotFound()
-    _require_desk(actor, link.patient_ref, now)
-    patient = session.get(Patient, link.patient_ref)
-    identity = open_payload(session, patient)[0] if patient else {}
-    born = date.fromisoformat(identity["birth_on"]) if identity.get("birth_on") else None
-    if born is None or not is_child(born, hospital_day(now)):
-        raise NotAChild()
-    _open_link(session, actor, link, "desk", now)
-    until = _birthday(born, ADULT_AGAIN_YEARS)
-    events.record(
-        session,
-        "guardianship.verified",
-        actor,
-        now,
-        subject=link.patient_ref,
-        objects=[link],
-        detail={"until": until.isoformat()},
-    )
-
-
-def _require_desk(actor: Actor, patient_ref: str, now: datetime) -> None:
-    """Require that the actor is a desk, which has the document before it: that is what any clinic's desk is for."""
-    access.require(actor, access.SeeIdentity(patient_ref, actor.clinics), now)
-
-
-def _birthday(born: date, years: int) -> date:
-    """Return the birthday in `years` years; born on 29 February, the first of March in other years."""
-    try:
-        return born.replace(year=born.year + years)
-    except ValueError:
-        return date(born.year + years, 3, 1)
 
 
 def register_at_desk(

@@ -17,7 +17,7 @@ from app.domain.documents import parse_resident_id
 from app.domain.errors import NotFound
 from app.fhir_load import Report
 from app.models import ClinicalRecord, Event, ImportedResource, Patient, Visit
-from app.services import accounts, events, identity, people, records
+from app.services import accounts, events, identity, people, proofs, records
 from app.services.fhir_gather import gather
 from tests.people import LI_ID
 
@@ -135,9 +135,9 @@ def test_a_claimed_patient_reads_what_was_imported_and_each_look_is_an_event(loa
     with writing() as session, pytest.raises(NotFound):
         records.list_visits(session, actor, ref, clock())  # pending: knowing the number opens nothing
     with writing() as session:
-        code = people.issue_claim_code(session, ward.desk, ref, clock())
+        code = proofs.issue_claim_code(session, ward.desk, ref, clock())
     with writing() as session:
-        assert people.prove(session, actor, link, code, clock())
+        assert proofs.prove(session, actor, link, code, clock())
         (line,) = records.list_visits(session, actor, ref, clock())
         chart = records.open_visit(session, actor, line.id, clock())
 
@@ -183,8 +183,8 @@ def test_records_of_no_visit_stand_by_their_day(load, ward, reading):
         actor = Actor("patient", accounts.account_for_phone(session, "+8613912345678", ward.now), "patient", "s")
         document = parse_resident_id(LI_ID, date(2026, 3, 2))
         link = people.bind(session, actor, document, "李明", ward.now, relation="self", has_consented=True)
-        code = people.issue_claim_code(session, ward.desk, ref, ward.now)
-        people.prove(session, actor, link, code, ward.now)
+        code = proofs.issue_claim_code(session, ward.desk, ref, ward.now)
+        proofs.prove(session, actor, link, code, ward.now)
     lines = ward.look(records.list_others, actor, ref)
     assert [(line.day_on, line.count) for line in lines] == [(date(2025, 6, 1), 1), (None, 1)]
     chart = ward.do(records.open_others, actor, lines[0].id)

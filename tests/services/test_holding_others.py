@@ -18,9 +18,11 @@ from app.services import (
     booking,
     checkin,
     desk_identity,
+    guardianship,
     lines,
     people,
     planning,
+    proofs,
     receipts,
     staff,
     websessions,
@@ -56,8 +58,8 @@ def test_a_phone_that_came_with_an_unproven_bind_proves_nothing(writing, clock):
     with writing() as session:
         people.unbind(session, thief, first, clock())
     again = bind(writing, clock, thief)
-    with writing() as session, pytest.raises(people.NoPhoneOnFile):
-        people.ask_phone_proof(session, thief, again, clock())
+    with writing() as session, pytest.raises(proofs.NoPhoneOnFile):
+        proofs.ask_phone_proof(session, thief, again, clock())
 
 
 def test_the_phone_that_the_hospital_was_told_takes_the_place_of_the_account_holders_own(writing, reading, clock):
@@ -69,7 +71,7 @@ def test_the_phone_that_the_hospital_was_told_takes_the_place_of_the_account_hol
     owner = by_wechat(writing, clock, "owner")
     mine = bind(writing, clock, owner)
     with writing() as session:
-        assert people.ask_phone_proof(session, owner, mine, clock())[0] == "+8613800000001"
+        assert proofs.ask_phone_proof(session, owner, mine, clock())[0] == "+8613800000001"
     with writing() as session:
         people.put_phone_on_file(session, ref, "+8613800000002")  # what the hospital has stays
     with reading() as session:
@@ -88,7 +90,7 @@ def test_binding_anew_or_by_another_account_sends_no_more_messages_to_one_phone(
         thief = by_wechat(writing, clock, f"thief-{turn}")
         link_id = bind(writing, clock, thief)
         with writing() as session:
-            people.ask_phone_proof(session, thief, link_id, clock())
+            proofs.ask_phone_proof(session, thief, link_id, clock())
         clock.now += timedelta(minutes=2)
     for turn in range(4, 6):
         thief = by_wechat(writing, clock, f"thief-{turn}")
@@ -97,7 +99,7 @@ def test_binding_anew_or_by_another_account_sends_no_more_messages_to_one_phone(
                 people.unbind(session, thief, people.links_of(session, thief.ref)[0].id, clock())
         link_id = bind(writing, clock, thief)
         with writing() as session, pytest.raises(TooMany):
-            people.ask_phone_proof(session, thief, link_id, clock())
+            proofs.ask_phone_proof(session, thief, link_id, clock())
 
 
 def test_a_claim_code_of_one_person_opens_no_other(writing, clock):
@@ -107,9 +109,9 @@ def test_a_claim_code_of_one_person_opens_no_other(writing, clock):
     thief = by_wechat(writing, clock, "thief")
     link_id = bind(writing, clock, thief)
     with writing() as session:
-        code = people.issue_claim_code(session, Actor("staff", "n", "desk", "s", frozenset({"main"})), other, clock())
+        code = proofs.issue_claim_code(session, Actor("staff", "n", "desk", "s", frozenset({"main"})), other, clock())
     with writing() as session:
-        assert not people.prove(session, thief, link_id, code, clock())
+        assert not proofs.prove(session, thief, link_id, code, clock())
 
 
 @pytest.fixture
@@ -120,7 +122,7 @@ def grown(ward, writing, clock) -> tuple[Person, str]:
     guardian = by_wechat(writing, clock, "parent")
     link_id = bind(writing, clock, guardian, number, "guardian", "李小雨")
     with writing() as session:
-        people.verify_guardianship(session, ward.desk, link_id, clock())
+        guardianship.verify_guardianship(session, ward.desk, link_id, clock())
         ref = people.own_link(session, guardian, link_id).patient_ref
     return Person(guardian, ref, "李小雨"), link_id
 
@@ -181,9 +183,9 @@ def test_staff_of_no_desk_verify_no_guardian(ward, writing, clock):
     link_id = bind(writing, clock, guardian, number, "guardian", "李小雨")
     for who in (ward.chen, guardian):
         with writing() as session, pytest.raises((NotFound, NotAllowed)):
-            people.verify_guardianship(session, who, link_id, clock())
+            guardianship.verify_guardianship(session, who, link_id, clock())
         with writing() as session, pytest.raises((NotFound, NotAllowed)):
-            people.issue_claim_code(session, who, people.own_link(session, guardian, link_id).patient_ref, clock())
+            proofs.issue_claim_code(session, who, people.own_link(session, guardian, link_id).patient_ref, clock())
 
 
 def test_the_desk_that_reads_a_guardians_name_leaves_it_in_the_guardians_log(ward, writing, clock):

@@ -10,7 +10,7 @@ from app.domain.actor import Actor
 from app.domain.documents import DocumentKind, parse_resident_id
 from app.domain.errors import NotAllowed, NotFound
 from app.ports import WeChatIdentity
-from app.services import accounts, events, people, rights
+from app.services import accounts, events, guardianship, people, proofs, rights
 from tests.people import CHILD_ID, LI_ID
 
 TODAY = date(2026, 3, 2)
@@ -89,12 +89,12 @@ def test_a_desk_code_opens_everything_and_ends_the_unproven_link(writing, readin
     mine = link(reading, owner)
     with writing() as session:
         ref = people.find_by_document(session, DocumentKind.RESIDENT_ID, "CHN", LI_ID)
-        code = people.issue_claim_code(session, desk, ref, clock())
+        code = proofs.issue_claim_code(session, desk, ref, clock())
     wrong = "000000" if code != "000000" else "111111"
     with writing() as session:
-        assert not people.prove(session, owner, mine.id, wrong, clock())
+        assert not proofs.prove(session, owner, mine.id, wrong, clock())
     with writing() as session:
-        assert people.prove(session, owner, mine.id, code, clock())
+        assert proofs.prove(session, owner, mine.id, code, clock())
     with reading() as session:
         assert (
             rights.see_health(
@@ -112,15 +112,15 @@ def test_a_code_works_once_and_five_wrong_tries_kill_it(writing, reading, clock)
     bind(writing, clock, thief)
     theirs = link(reading, thief)
     with writing() as session:
-        code = people.issue_claim_code(
+        code = proofs.issue_claim_code(
             session, Actor("staff", "n", "desk", "s", frozenset({"main"})), theirs.patient_ref, clock()
         )
     wrong = f"{(int(code) + 1) % 10**6:06d}"
     for _ in range(5):
         with writing() as session:
-            assert not people.prove(session, thief, theirs.id, wrong, clock())
+            assert not proofs.prove(session, thief, theirs.id, wrong, clock())
     with writing() as session:
-        assert not people.prove(session, thief, theirs.id, code, clock())
+        assert not proofs.prove(session, thief, theirs.id, code, clock())
 
 
 def test_a_guardian_sees_nothing_until_the_desk_has_seen_the_papers(writing, reading, clock):
@@ -130,7 +130,7 @@ def test_a_guardian_sees_nothing_until_the_desk_has_seen_the_papers(writing, rea
     with reading() as session, pytest.raises(NotAllowed):
         rights.see_own(session, parent, child, clock())
     with writing() as session:
-        people.verify_guardianship(session, Actor("staff", "n", "desk", "s", frozenset({"main"})), link_id, clock())
+        guardianship.verify_guardianship(session, Actor("staff", "n", "desk", "s", frozenset({"main"})), link_id, clock())
     with reading() as session:
         assert rights.see_health(session, parent, child, clock()).basis == "guardian"
         # Until the fourteenth birthday.

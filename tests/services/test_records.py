@@ -13,7 +13,7 @@ from app.domain.calendar import hospital_day
 from app.domain.clinical import Kind
 from app.domain.documents import parse_resident_id
 from app.domain.errors import NotAllowed, NotFound, VisitClosed
-from app.services import people, queueing, receipts, records
+from app.services import guardianship, people, queueing, receipts, records
 from tests.fixtures_visit import Person, Ward
 from tests.people import CHILD_ID
 
@@ -215,7 +215,7 @@ def test_a_guardian_reads_once_verified_and_until_the_fourteenth_birthday(ward, 
     with pytest.raises(NotAllowed) as refused:
         ward.look(records.list_visits, guardian.actor, child)
     assert refused.value.facts["rule"] == "guardian_unverified"
-    ward.do(people.verify_guardianship, ward.desk, link)
+    ward.do(guardianship.verify_guardianship, ward.desk, link)
     visit_id, _ = begin(ward, Person(guardian.actor, child, "李小明"))
     write(ward, visit_id)
     assert ward.do(records.open_visit, guardian.actor, visit_id).diagnoses

@@ -14,7 +14,7 @@ from app import create_app
 from app.domain import clinical
 from app.domain.clinical import Kind
 from app.models import IdempotencyKey
-from app.services import people, queueing, records
+from app.services import people, proofs, queueing, records
 from ledger.note import VerifierKey
 from ledger.receipt import verify_receipt
 from tests.calling import Caller, bind, book, hold
@@ -142,14 +142,14 @@ def test_the_right_name_and_id_of_somebody_on_file_stay_pending_until_the_desks_
     assert thief.get("/records") == [] and thief.get("/appointments") == []
     wrong = thief.call("POST", f"/people/{link['id']}/proof", json={"code": "000000"})
     assert (wrong.status_code, wrong.get_json()["code"]) == (400, "proof_wrong")
-    code = ward.do(people.issue_claim_code, ward.desk, ref)
+    code = ward.do(proofs.issue_claim_code, ward.desk, ref)
     assert thief.post(f"/people/{link['id']}/proof", {"code": code})["state"] == "active"
 
 
 def test_a_wrong_proof_counts_and_its_retry_is_told_the_same(app, wechat, ward, li) -> None:
     thief = Caller(app).sign_in("code-of-thief")
     link = bind(thief)
-    code = ward.do(people.issue_claim_code, ward.desk, li.get("/people")[0]["patient_ref"])
+    code = ward.do(proofs.issue_claim_code, ward.desk, li.get("/people")[0]["patient_ref"])
     for _ in range(5):
         again = thief.call(
             "POST", f"/people/{link['id']}/proof", json={"code": "x"}, headers={"Idempotency-Key": "one"}

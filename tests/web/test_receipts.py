@@ -8,7 +8,7 @@ from datetime import date
 import pytest
 
 from app.domain.documents import parse_resident_id
-from app.services import events, people
+from app.services import events, guardianship, people
 from ledger.note import VerifierKey
 from ledger.receipt import verify_receipt
 from ledger.stores.sql import SQLStore
@@ -196,6 +196,6 @@ def test_a_guardian_sees_whose_receipt_it_is(phone, ward):
         lambda s, now: people.bind(s, li.actor, child, "李小宝", now, relation="guardian", has_consented=True)
     )
     assert "李小宝" not in phone(li).get("/receipts").text  # not before the desk has seen the papers
-    ward.do(lambda s, now: people.verify_guardianship(s, ward.desk, link, now))
+    ward.do(lambda s, now: guardianship.verify_guardianship(s, ward.desk, link, now))
     page = phone(li).get("/receipts").text
     assert "就诊人：李小宝" in page and "就诊人：李明" in page

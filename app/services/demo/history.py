@@ -12,7 +12,7 @@ from app.domain.actor import SYSTEM, Actor
 from app.domain.checkin import Presence
 from app.domain.clinical import Kind
 from app.ports import WeChatIdentity
-from app.services import accounts, booking, checkin, clinics, people, planning, queueing, records
+from app.services import accounts, booking, checkin, clinics, guardianship, people, planning, proofs, queueing, records
 from app.services.demo.cast import PLAYERS, Player
 from app.services.demo.house import DemoHouse
 
@@ -96,10 +96,10 @@ def prove(session: Session, house: DemoHouse, player: Player, actor: Actor, ref:
     """Let the desk see the papers: of a guardian, or of those who are proven already."""
     link = next(v for v in people.links_of(session, str(actor.ref)) if v.patient_ref == ref)
     if link.relation == "guardian" and link.state == "pending":
-        people.verify_guardianship(session, house.desk, link.id, now)
+        guardianship.verify_guardianship(session, house.desk, link.id, now)
     elif player.is_proven and link.proof == "none":
-        code = people.issue_claim_code(session, house.desk, ref, now)
-        people.prove(session, actor, link.id, code, now)
+        code = proofs.issue_claim_code(session, house.desk, ref, now)
+        proofs.prove(session, actor, link.id, code, now)
 
 
 def live_through(

@@ -12,7 +12,7 @@ from app.domain.errors import LoginCodeWrong, NotFound, PlatformAway, ProofWrong
 from app.domain.names import clean_name
 from app.domain.rates import CODE_LIFE
 from app.ports import SMSUnavailable, WeChatRefused, WeChatUnavailable
-from app.services import accounts, people, websessions
+from app.services import accounts, people, proofs, websessions
 from app.services.people import LinkView
 from app.web.api import answers, bp, examples, forms
 from app.web.api.operation import answer, operation, plain
@@ -117,9 +117,9 @@ def ask_proof(link_id: str, body: forms.Nothing) -> Any:
     """Send a code to the phone that the hospital has on file, which is not told."""
     sms = house().sms
     if sms is None:
-        raise people.NoPhoneOnFile()
+        raise proofs.NoPhoneOnFile()
     with act() as a:
-        number, code = people.ask_phone_proof(a.session, a.actor, link_id, a.now)
+        number, code = proofs.ask_phone_proof(a.session, a.actor, link_id, a.now)
         a.answer = data({"valid_seconds": int(CODE_LIFE.total_seconds())})
     try:
         sms.send_code(number, code, "claim")
@@ -135,7 +135,7 @@ def ask_proof(link_id: str, body: forms.Nothing) -> Any:
 def prove(link_id: str, body: forms.Proof) -> Any:
     """Open a person's records with the code from the phone on file, or from the desk. Five wrong tries kill a code."""
     with act() as a:
-        is_proven = people.prove(a.session, a.actor, link_id, body.code, a.now)
+        is_proven = proofs.prove(a.session, a.actor, link_id, body.code, a.now)
         if is_proven:
             a.answer = data(plain(answers.Person, _link(a.session, a.actor.ref, link_id)))
     if not is_proven:  # after the commit: a wrong try counts

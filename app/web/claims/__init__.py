@@ -11,7 +11,7 @@ from flask_login import current_user
 from app.domain.calendar import hospital_day
 from app.domain.documents import DocumentKind, parse_resident_id
 from app.domain.errors import BadInput
-from app.services import desk_identity, people, rights
+from app.services import desk_identity, guardianship, proofs, rights
 from app.web.house import house
 from app.web.login import staff_required
 from app.web.messages import words_for
@@ -55,7 +55,7 @@ def claim_code(patient_ref: str) -> Any:
     """Give out a claim code: shown once, on this page, for the person to type on their own phone."""
     with act() as a:
         rights.see_identity(a.session, a.actor, patient_ref, a.now, clinics=current_user.actor.clinics)
-        code = people.issue_claim_code(a.session, a.actor, patient_ref, a.now)
+        code = proofs.issue_claim_code(a.session, a.actor, patient_ref, a.now)
         found = desk_identity.open_person(a.session, a.actor, patient_ref, a.now)
     a.wait_for_seal()
     return render_template("claims/person.html", who=found.identity, requests=found.requests, code=code)
@@ -66,6 +66,6 @@ def claim_code(patient_ref: str) -> Any:
 def verify_guardian(link_id: str) -> Any:
     """Open a guardian's link: the papers were seen."""
     with act() as a:
-        people.verify_guardianship(a.session, a.actor, link_id, a.now)
+        guardianship.verify_guardianship(a.session, a.actor, link_id, a.now)
         a.answer = {"location": url_for("claims.look_up")}
     return a.sealed()

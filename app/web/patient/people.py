@@ -15,7 +15,7 @@ from app.domain.documents import Passport, ResidentID, Sex, parse_passport, pars
 from app.domain.errors import BadInput, NotFound, Refused
 from app.domain.names import clean_name
 from app.ports import SMSUnavailable
-from app.services import accounts, people
+from app.services import accounts, people, proofs
 from app.web.house import house
 from app.web.i18n import page_of_ours
 from app.web.limits import limiter
@@ -141,7 +141,7 @@ def ask_proof(link_id: str) -> Any:
     sms = house().sms
     try:
         with act() as a:
-            number, code = people.ask_phone_proof(a.session, a.actor, link_id, a.now)
+            number, code = proofs.ask_phone_proof(a.session, a.actor, link_id, a.now)
         if sms is None:
             raise SMSUnavailable
         sms.send_code(number, code, "claim")
@@ -161,7 +161,7 @@ def ask_proof(link_id: str) -> Any:
 def prove(link_id: str) -> Any:
     """Take the code from the phone on file, or from the desk."""
     with act() as a:
-        is_proven = people.prove(a.session, a.actor, link_id, request.form.get("code", ""), a.now)
+        is_proven = proofs.prove(a.session, a.actor, link_id, request.form.get("code", ""), a.now)
         a.answer = {"location": url_for("patient.person", link_id=link_id)}
     if not is_proven:
         return _person_page(link_id, {"code": _("这个码不对或已过期。可以重新获取，或到前台再要一个。")}, 400)
