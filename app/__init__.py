@@ -28,7 +28,7 @@ def create_app(settings: Settings | None = None, clock: Callable[[], datetime] |
     """
     from flask import Flask
 
-    from app import cli, logs
+    from app import chores, cli, logs
     from app.web import browser, doors, errors, house, i18n, limits, login
     from ledger.stores.engine import GateBusy
 
@@ -54,6 +54,7 @@ def create_app(settings: Settings | None = None, clock: Callable[[], datetime] |
     errors.init_errors(app, busy=GateBusy)
     doors.init_doors(app, settings)
     cli.init_cli(app, settings)
+    chores.init_chores(app, app.extensions["mingzhen"], settings)
     return app
 
 

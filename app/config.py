@@ -40,6 +40,7 @@ class Settings:
     clock_offset: timedelta
     insecure_cookies: bool
     trusted_hosts: tuple[str, ...] | None
+    runs_chores: bool = True  # in the web workers; `flask --app wsgi chores` runs them by hand whatever this says
 
     @property
     def is_demo(self) -> bool:
@@ -84,6 +85,7 @@ def read_settings(environ: Mapping[str, str], root: Path) -> Settings:
         clock_offset=timedelta(seconds=_whole(environ, "DEMO_CLOCK_OFFSET_SECONDS", 0, -(10**9), 10**9)),
         insecure_cookies=is_demo and not environ.get("PUBLIC_URL", "").startswith("https://"),
         trusted_hosts=_hosts(environ),
+        runs_chores=_switch(environ, "CHORES"),
     )
     if not is_demo:
         _check_production(settings, environ)
@@ -129,6 +131,13 @@ def _whole(environ: Mapping[str, str], name: str, default: int, low: int, high: 
     if not low <= value <= high:
         raise SettingsRefused(f"{name} must be a whole number from {low} to {high}.")
     return value
+
+
+def _switch(environ: Mapping[str, str], name: str) -> bool:
+    text = environ.get(name, "") or "on"
+    if text not in ("on", "off"):
+        raise SettingsRefused(f"{name} must be `on` or `off`.")
+    return text == "on"
 
 
 def _hosts(environ: Mapping[str, str]) -> tuple[str, ...] | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from app import ROOT, demo_data
+from app.chores import jobs
 from app.domain.checkin import venue_code
 from app.domain.events import CATALOGUE
 from app.models import Clinic
@@ -65,7 +66,11 @@ def makers() -> set[str]:
 
 def test_every_route_and_command_that_the_document_names_exists(scene: Scene) -> None:
     endpoints = {rule.endpoint for _method, rule, _view in routes(scene.app)}
-    assert makers() - endpoints - set(scene.app.cli.commands) == set()
+    assert makers() - endpoints - set(scene.app.cli.commands) - {job.name for job in jobs()} == set()
+
+
+def test_every_timer_stands_in_the_document() -> None:
+    assert {job.name for job in jobs()} - makers() == set()
 
 
 def test_every_unsafe_route_every_disclosing_page_and_every_command_stands_in_the_document(scene: Scene) -> None:

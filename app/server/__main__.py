@@ -24,7 +24,6 @@ from app.server.processes import Program, Supervisor
 LONGEST_SOCKET_PATH_BYTES = 100  # sun_path holds 104 on macOS, 108 on Linux, with its closing zero
 SETTINGS_UNUSABLE, REFUSED_TO_START = 2, 3  # of `python -m ledger sequencer`: starting again would not help
 SLOW_START_SECONDS = 20.0
-SWEEP_EVERY_SECONDS = 3600.0
 
 
 def main() -> int:
@@ -114,7 +113,7 @@ def free_port() -> int:
 
 def announce(supervisor: Supervisor, output: Output, address: place.Address, settings: Settings, folder: Path) -> None:
     """Wait until the site is ready, fill a demo that is empty, then say where the site is: it serves without a ledger that
-    refuses to sign, too. Then sweep every hour."""
+    refuses to sign, too."""
     started = time.monotonic()
     told = False
     while (answer := readiness(address))[0] != 200 and not (answer[0] and supervisor.refused):
@@ -126,9 +125,6 @@ def announce(supervisor: Supervisor, output: Output, address: place.Address, set
         fill_demo(supervisor, output, folder)
     page = "/demo" if settings.is_demo else "/"
     supervisor.call(lambda: output.say(welcome(address, page, output.file)))
-    while True:
-        time.sleep(SWEEP_EVERY_SECONDS)
-        supervisor.run_once(Program("sweep", "flask", ["--app", "wsgi", "sweep"]))
 
 
 def fill_demo(supervisor: Supervisor, output: Output, folder: Path) -> None:

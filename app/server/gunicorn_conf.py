@@ -6,6 +6,7 @@ built in each worker at first use.
 
 import gc
 import os
+from typing import Any
 
 from app.config import read_settings
 from app.server.place import ROOT
@@ -30,3 +31,14 @@ loglevel = "warning"
 def post_fork(_server: object, _worker: object) -> None:
     """What was loaded before the fork is left alone by the collector, so that its pages stay shared."""
     gc.freeze()
+
+
+def post_worker_init(worker: Any) -> None:
+    """Each worker offers to do the work that the clock brings; one of them gets it (`app/chores.py`)."""
+    if chores := getattr(worker.wsgi, "extensions", {}).get("chores"):
+        chores.start()
+
+
+def worker_exit(_server: object, worker: Any) -> None:
+    if chores := getattr(worker.wsgi, "extensions", {}).get("chores"):
+        chores.stop()

@@ -54,6 +54,16 @@ def take(session: Session, found: dict[str, Sequence[Any]], now: datetime) -> in
     return count
 
 
+def is_due(session: Session, now: datetime) -> bool:
+    """Tell whether anything has served its time."""
+    return bool(find(session, now, 1))
+
+
+def run(session: Session, now: datetime) -> int:
+    """Take away one batch, as a chore of the clock; return how many rows that were."""
+    return take(session, find(session, now), now)
+
+
 def _key(model: Any, name: str) -> Column[Any]:
     column: Column[Any] = model.__table__.c[name]
     return column
