@@ -72,7 +72,9 @@ class StaffGrant(Base):
     clinic_id: Mapped[str] = mapped_column(ForeignKey("clinic.id"))
     granted_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
-    __table_args__ = (CheckConstraint("role IN ('doctor', 'desk', 'admin', 'auditor')", name="role"),)
+    __table_args__ = (
+        CheckConstraint("role IN ('doctor', 'desk', 'lab', 'pharmacist', 'admin', 'auditor')", name="role"),
+    )
 
 
 class Queue(Base):
@@ -104,8 +106,11 @@ class ClinicSession(Base):
     day_on: Mapped[date]
     starts_at: Mapped[datetime] = mapped_column(index=True)
     ends_at: Mapped[datetime]
+    stopped_at: Mapped[datetime | None]  # 停诊: it does not take place, or no further
+    stop_reason: Mapped[str | None]
     __table_args__ = (
         CheckConstraint("kind IN ('expert', 'general')", name="kind"),
+        CheckConstraint("(stopped_at IS NULL) = (stop_reason IS NULL)", name="stop"),
         CheckConstraint("ends_at > starts_at", name="order"),
         Index("ix_clinic_session_clinic_day", "clinic_id", "day_on"),
         Index("ix_clinic_session_department_starts", "department_id", "starts_at"),
@@ -113,7 +118,10 @@ class ClinicSession(Base):
 
 
 class Slot(Base):
-    """A number source (号源): one appointment at most lives in it (Q1, by `uq_appointment_slot_living`)."""
+    """A number source (号源): one appointment at most lives in it (Q1, by `uq_appointment_slot_living`).
+
+    One that was given back is free to everybody from `free_from` on, a moment drawn when that happened.
+    """
 
     __tablename__ = "slot"
 
@@ -121,6 +129,7 @@ class Slot(Base):
     session_id: Mapped[str] = mapped_column(ForeignKey("clinic_session.id"))
     starts_at: Mapped[datetime]
     ends_at: Mapped[datetime]
+    free_from: Mapped[datetime | None]
     __table_args__ = (UniqueConstraint("session_id", "starts_at"),)
 
 

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import Base, Bound
 
+OPEN = "state IN ('held', 'booked', 'checked_in', 'in_consult')"
 LIVING = "state IN ('held', 'booked', 'checked_in', 'in_consult', 'completed', 'no_show')"
 
 
@@ -29,13 +30,27 @@ class Appointment(Bound, Base):
     starts_at: Mapped[datetime]
     held_until: Mapped[datetime | None]
     created_at: Mapped[datetime]
+    excludes: Mapped[
+        str | None
+    ]  # what one open appointment of a person keeps a second one from, see `booking.exclusion`
+    device: Mapped[bytes | None]  # a digest of the browser that booked it
+    cancelled_at: Mapped[datetime | None]
+    cancelled_by: Mapped[str | None]
     __table_args__ = (
         CheckConstraint(
             "state IN ('held', 'booked', 'checked_in', 'in_consult', 'completed', 'cancelled', 'released', 'no_show')",
             name="state",
         ),
         CheckConstraint("(state = 'held') = (held_until IS NOT NULL)", name="hold"),
+        CheckConstraint("cancelled_by IN ('patient', 'desk', 'clinic')", name="cancelled_by"),
         Index("ix_appointment_clinic_starts", "clinic_id", "starts_at"),
+        Index("ix_appointment_account_starts", "account_ref", "starts_at"),
+        Index("ix_appointment_device_starts", "device", "starts_at"),
+        # One appointment a person, department and day, where the clinic's rule says so.
+        Index(
+            "uq_appointment_patient_open", "patient_ref", "excludes", unique=True,
+            sqlite_where=text(OPEN), postgresql_where=text(OPEN),
+        ),
         Index(
             "uq_appointment_slot_living", "slot_id", unique=True,
             sqlite_where=text(LIVING), postgresql_where=text(LIVING),
@@ -120,7 +135,7 @@ class Visit(Bound, Base):
 
 
 class ClinicalRecord(Bound, Base):
-    """One thing written about a person: a diagnosis, advice, a prescription, a report, a measurement.
+    """One thing written about a person: a diagnosis, advice, a prescription, a report, a measurement, an allergy.
 
     Its content is sealed (clinical); `kind` says which form of `app.domain.clinical` the payload has.
     """
@@ -140,7 +155,9 @@ class ClinicalRecord(Bound, Base):
     author_ref: Mapped[str | None] = mapped_column(ForeignKey("staff.ref"))
     source: Mapped[str] = mapped_column(default="here")
     __table_args__ = (
-        CheckConstraint("kind IN ('diagnosis', 'advice', 'prescription', 'report', 'observation')", name="kind"),
+        CheckConstraint(
+            "kind IN ('diagnosis', 'advice', 'prescription', 'report', 'observation', 'allergy')", name="kind"
+        ),
         CheckConstraint("source IN ('here', 'import')", name="source"),
     )
 

@@ -200,6 +200,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key", name=op.f("pk_imported_resource")),
     )
     op.create_table(
+        "lab_day",
+        sa.Column("clinic_id", sa.String(), nullable=False),
+        sa.Column("day_on", sa.Date(), nullable=False),
+        sa.Column("last_number", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["clinic_id"], ["clinic.id"], name=op.f("fk_lab_day_clinic_id")),
+        sa.PrimaryKeyConstraint("clinic_id", "day_on", name=op.f("pk_lab_day")),
+    )
+    op.create_table(
         "link",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("account_ref", sa.String(), nullable=False),
@@ -259,7 +267,9 @@ def upgrade() -> None:
         sa.Column("clinic_id", sa.String(), nullable=False),
         sa.Column("granted_at", app.models.base.Instant(), nullable=False),
         sa.Column("ended_at", app.models.base.Instant(), nullable=True),
-        sa.CheckConstraint("role IN ('doctor', 'desk', 'admin', 'auditor')", name=op.f("ck_staff_grant_role")),
+        sa.CheckConstraint(
+            "role IN ('doctor', 'desk', 'lab', 'pharmacist', 'admin', 'auditor')", name=op.f("ck_staff_grant_role")
+        ),
         sa.ForeignKeyConstraint(["clinic_id"], ["clinic.id"], name=op.f("fk_staff_grant_clinic_id")),
         sa.ForeignKeyConstraint(["staff_ref"], ["staff.ref"], name=op.f("fk_staff_grant_staff_ref")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_staff_grant")),
@@ -295,7 +305,10 @@ def upgrade() -> None:
         sa.Column("day_on", sa.Date(), nullable=False),
         sa.Column("starts_at", app.models.base.Instant(), nullable=False),
         sa.Column("ends_at", app.models.base.Instant(), nullable=False),
+        sa.Column("stopped_at", app.models.base.Instant(), nullable=True),
+        sa.Column("stop_reason", sa.String(), nullable=True),
         sa.CheckConstraint("kind IN ('expert', 'general')", name=op.f("ck_clinic_session_kind")),
+        sa.CheckConstraint("(stopped_at IS NULL) = (stop_reason IS NULL)", name=op.f("ck_clinic_session_stop")),
         sa.CheckConstraint("ends_at > starts_at", name=op.f("ck_clinic_session_order")),
         sa.ForeignKeyConstraint(["clinic_id"], ["clinic.id"], name=op.f("fk_clinic_session_clinic_id")),
         sa.ForeignKeyConstraint(["clinician_ref"], ["staff.ref"], name=op.f("fk_clinic_session_clinician_ref")),
@@ -317,6 +330,7 @@ def upgrade() -> None:
         sa.Column("session_id", sa.String(), nullable=False),
         sa.Column("starts_at", app.models.base.Instant(), nullable=False),
         sa.Column("ends_at", app.models.base.Instant(), nullable=False),
+        sa.Column("free_from", app.models.base.Instant(), nullable=True),
         sa.ForeignKeyConstraint(["session_id"], ["clinic_session.id"], name=op.f("fk_slot_session_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_slot")),
         sa.UniqueConstraint("session_id", "starts_at", name=op.f("uq_slot_session_id_starts_at")),
@@ -333,9 +347,14 @@ def upgrade() -> None:
         sa.Column("starts_at", app.models.base.Instant(), nullable=False),
         sa.Column("held_until", app.models.base.Instant(), nullable=True),
         sa.Column("created_at", app.models.base.Instant(), nullable=False),
+        sa.Column("excludes", sa.String(), nullable=True),
+        sa.Column("device", sa.LargeBinary(), nullable=True),
+        sa.Column("cancelled_at", app.models.base.Instant(), nullable=True),
+        sa.Column("cancelled_by", sa.String(), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("sealed", sa.LargeBinary(), nullable=False),
         sa.CheckConstraint("(state = 'held') = (held_until IS NOT NULL)", name=op.f("ck_appointment_hold")),
+        sa.CheckConstraint("cancelled_by IN ('patient', 'desk', 'clinic')", name=op.f("ck_appointment_cancelled_by")),
         sa.CheckConstraint(
             "state IN ('held', 'booked', 'checked_in', 'in_consult', 'completed', 'cancelled', 'released', 'no_show')",
             name=op.f("ck_appointment_state"),
@@ -348,10 +367,19 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_appointment")),
     )
     with op.batch_alter_table("appointment", schema=None) as batch_op:
+        batch_op.create_index("ix_appointment_account_starts", ["account_ref", "starts_at"], unique=False)
         batch_op.create_index("ix_appointment_clinic_starts", ["clinic_id", "starts_at"], unique=False)
+        batch_op.create_index("ix_appointment_device_starts", ["device", "starts_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_appointment_patient_ref"), ["patient_ref"], unique=False)
         batch_op.create_index(batch_op.f("ix_appointment_session_id"), ["session_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_appointment_slot_id"), ["slot_id"], unique=False)
+        batch_op.create_index(
+            "uq_appointment_patient_open",
+            ["patient_ref", "excludes"],
+            unique=True,
+            sqlite_where=sa.text("state IN ('held', 'booked', 'checked_in', 'in_consult')"),
+            postgresql_where=sa.text("state IN ('held', 'booked', 'checked_in', 'in_consult')"),
+        )
         batch_op.create_index(
             "uq_appointment_slot_living",
             ["slot_id"],
@@ -359,6 +387,67 @@ def upgrade() -> None:
             sqlite_where=sa.text("state IN ('held', 'booked', 'checked_in', 'in_consult', 'completed', 'no_show')"),
             postgresql_where=sa.text("state IN ('held', 'booked', 'checked_in', 'in_consult', 'completed', 'no_show')"),
         )
+
+    op.create_table(
+        "move_offer",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("patient_ref", sa.String(), nullable=False),
+        sa.Column("appointment_id", sa.String(), nullable=False),
+        sa.Column("from_session_id", sa.String(), nullable=False),
+        sa.Column("to_slot_id", sa.String(), nullable=True),
+        sa.Column("to_session_id", sa.String(), nullable=True),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("made_at", app.models.base.Instant(), nullable=False),
+        sa.Column("until_at", app.models.base.Instant(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.CheckConstraint("state IN ('open', 'accepted', 'declined', 'ended')", name=op.f("ck_move_offer_state")),
+        sa.ForeignKeyConstraint(["appointment_id"], ["appointment.id"], name=op.f("fk_move_offer_appointment_id")),
+        sa.ForeignKeyConstraint(["from_session_id"], ["clinic_session.id"], name=op.f("fk_move_offer_from_session_id")),
+        sa.ForeignKeyConstraint(["patient_ref"], ["patient.ref"], name=op.f("fk_move_offer_patient_ref")),
+        sa.ForeignKeyConstraint(["to_session_id"], ["clinic_session.id"], name=op.f("fk_move_offer_to_session_id")),
+        sa.ForeignKeyConstraint(["to_slot_id"], ["slot.id"], name=op.f("fk_move_offer_to_slot_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_move_offer")),
+        sa.UniqueConstraint(
+            "appointment_id", "from_session_id", name=op.f("uq_move_offer_appointment_id_from_session_id")
+        ),
+    )
+    with op.batch_alter_table("move_offer", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_move_offer_from_session_id"), ["from_session_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_move_offer_patient_ref"), ["patient_ref"], unique=False)
+        batch_op.create_index(
+            "uq_move_offer_slot_open",
+            ["to_slot_id"],
+            unique=True,
+            sqlite_where=sa.text("state = 'open'"),
+            postgresql_where=sa.text("state = 'open'"),
+        )
+
+    op.create_table(
+        "strike",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("patient_ref", sa.String(), nullable=False),
+        sa.Column("clinic_id", sa.String(), nullable=False),
+        sa.Column("appointment_id", sa.String(), nullable=False),
+        sa.Column("event_id", sa.String(), nullable=True),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("excuse", sa.String(), nullable=True),
+        sa.Column("happened_at", app.models.base.Instant(), nullable=False),
+        sa.Column("expires_at", app.models.base.Instant(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.CheckConstraint("(state = 'excused') = (excuse IS NOT NULL)", name=op.f("ck_strike_excuse")),
+        sa.CheckConstraint("kind IN ('no_show', 'late_cancel')", name=op.f("ck_strike_kind")),
+        sa.CheckConstraint("state IN ('standing', 'excused', 'lifted')", name=op.f("ck_strike_state")),
+        sa.ForeignKeyConstraint(["appointment_id"], ["appointment.id"], name=op.f("fk_strike_appointment_id")),
+        sa.ForeignKeyConstraint(["clinic_id"], ["clinic.id"], name=op.f("fk_strike_clinic_id")),
+        sa.ForeignKeyConstraint(["patient_ref"], ["patient.ref"], name=op.f("fk_strike_patient_ref")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_strike")),
+        sa.UniqueConstraint("appointment_id", name=op.f("uq_strike_appointment_id")),
+    )
+    with op.batch_alter_table("strike", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_strike_patient_ref"), ["patient_ref"], unique=False)
 
     op.create_table(
         "ticket",
@@ -439,6 +528,82 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_visit_session_id"), ["session_id"], unique=False)
 
     op.create_table(
+        "waitlist_entry",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("patient_ref", sa.String(), nullable=False),
+        sa.Column("account_ref", sa.String(), nullable=True),
+        sa.Column("clinic_id", sa.String(), nullable=False),
+        sa.Column("department_id", sa.String(), nullable=False),
+        sa.Column("day_on", sa.Date(), nullable=False),
+        sa.Column("session_id", sa.String(), nullable=True),
+        sa.Column("place", sa.Integer(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("stop_minutes", sa.Integer(), nullable=False),
+        sa.Column("appointment_id", sa.String(), nullable=True),
+        sa.Column("offered_until", app.models.base.Instant(), nullable=True),
+        sa.Column("joined_at", app.models.base.Instant(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.CheckConstraint("(state = 'offered') = (offered_until IS NOT NULL)", name=op.f("ck_waitlist_entry_offer")),
+        sa.CheckConstraint(
+            "state IN ('waiting', 'offered', 'accepted', 'left', 'lapsed')", name=op.f("ck_waitlist_entry_state")
+        ),
+        sa.ForeignKeyConstraint(["account_ref"], ["account.ref"], name=op.f("fk_waitlist_entry_account_ref")),
+        sa.ForeignKeyConstraint(["appointment_id"], ["appointment.id"], name=op.f("fk_waitlist_entry_appointment_id")),
+        sa.ForeignKeyConstraint(["clinic_id"], ["clinic.id"], name=op.f("fk_waitlist_entry_clinic_id")),
+        sa.ForeignKeyConstraint(["department_id"], ["department.id"], name=op.f("fk_waitlist_entry_department_id")),
+        sa.ForeignKeyConstraint(["patient_ref"], ["patient.ref"], name=op.f("fk_waitlist_entry_patient_ref")),
+        sa.ForeignKeyConstraint(["session_id"], ["clinic_session.id"], name=op.f("fk_waitlist_entry_session_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_waitlist_entry")),
+        sa.UniqueConstraint("appointment_id", name=op.f("uq_waitlist_entry_appointment_id")),
+        sa.UniqueConstraint(
+            "department_id", "day_on", "place", name=op.f("uq_waitlist_entry_department_id_day_on_place")
+        ),
+    )
+    with op.batch_alter_table("waitlist_entry", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_waitlist_entry_account_ref"), ["account_ref"], unique=False)
+        batch_op.create_index(batch_op.f("ix_waitlist_entry_patient_ref"), ["patient_ref"], unique=False)
+        batch_op.create_index("ix_waitlist_entry_state", ["state", "offered_until"], unique=False)
+        batch_op.create_index(
+            "uq_waitlist_entry_day",
+            ["patient_ref", "department_id", "day_on"],
+            unique=True,
+            sqlite_where=sa.text("session_id IS NULL AND state IN ('waiting', 'offered')"),
+            postgresql_where=sa.text("session_id IS NULL AND state IN ('waiting', 'offered')"),
+        )
+        batch_op.create_index(
+            "uq_waitlist_entry_session",
+            ["patient_ref", "session_id"],
+            unique=True,
+            sqlite_where=sa.text("state IN ('waiting', 'offered')"),
+            postgresql_where=sa.text("state IN ('waiting', 'offered')"),
+        )
+
+    op.create_table(
+        "appeal",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("patient_ref", sa.String(), nullable=False),
+        sa.Column("clinic_id", sa.String(), nullable=False),
+        sa.Column("strike_id", sa.String(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("made_at", app.models.base.Instant(), nullable=False),
+        sa.Column("decided_at", app.models.base.Instant(), nullable=True),
+        sa.Column("decided_by", sa.String(), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.CheckConstraint("(state = 'open') = (decided_at IS NULL)", name=op.f("ck_appeal_decision")),
+        sa.CheckConstraint("state IN ('open', 'upheld', 'denied')", name=op.f("ck_appeal_state")),
+        sa.ForeignKeyConstraint(["clinic_id"], ["clinic.id"], name=op.f("fk_appeal_clinic_id")),
+        sa.ForeignKeyConstraint(["decided_by"], ["staff.ref"], name=op.f("fk_appeal_decided_by")),
+        sa.ForeignKeyConstraint(["patient_ref"], ["patient.ref"], name=op.f("fk_appeal_patient_ref")),
+        sa.ForeignKeyConstraint(["strike_id"], ["strike.id"], name=op.f("fk_appeal_strike_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_appeal")),
+        sa.UniqueConstraint("strike_id", name=op.f("uq_appeal_strike_id")),
+    )
+    with op.batch_alter_table("appeal", schema=None) as batch_op:
+        batch_op.create_index("ix_appeal_clinic_state", ["clinic_id", "state"], unique=False)
+
+    op.create_table(
         "clinical_record",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("patient_ref", sa.String(), nullable=False),
@@ -453,7 +618,7 @@ def upgrade() -> None:
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("sealed", sa.LargeBinary(), nullable=False),
         sa.CheckConstraint(
-            "kind IN ('diagnosis', 'advice', 'prescription', 'report', 'observation')",
+            "kind IN ('diagnosis', 'advice', 'prescription', 'report', 'observation', 'allergy')",
             name=op.f("ck_clinical_record_kind"),
         ),
         sa.CheckConstraint("source IN ('here', 'import')", name=op.f("ck_clinical_record_source")),
@@ -467,16 +632,105 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_clinical_record_patient_ref"), ["patient_ref"], unique=False)
         batch_op.create_index(batch_op.f("ix_clinical_record_visit_id"), ["visit_id"], unique=False)
 
+    op.create_table(
+        "lab_order",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("patient_ref", sa.String(), nullable=False),
+        sa.Column("visit_id", sa.String(), nullable=False),
+        sa.Column("clinic_id", sa.String(), nullable=False),
+        sa.Column("day_on", sa.Date(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("ordered_by", sa.String(), nullable=False),
+        sa.Column("ordered_at", app.models.base.Instant(), nullable=False),
+        sa.Column("collected_at", app.models.base.Instant(), nullable=True),
+        sa.Column("report_id", sa.String(), nullable=True),
+        sa.Column("changed_at", app.models.base.Instant(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.CheckConstraint(
+            "(report_id IS NULL) = (state IN ('ordered', 'collected', 'cancelled'))", name=op.f("ck_lab_order_report")
+        ),
+        sa.CheckConstraint(
+            "state IN ('ordered', 'collected', 'preliminary', 'final', 'amended', 'cancelled')",
+            name=op.f("ck_lab_order_state"),
+        ),
+        sa.CheckConstraint("number > 0", name=op.f("ck_lab_order_number")),
+        sa.ForeignKeyConstraint(["clinic_id"], ["clinic.id"], name=op.f("fk_lab_order_clinic_id")),
+        sa.ForeignKeyConstraint(["ordered_by"], ["staff.ref"], name=op.f("fk_lab_order_ordered_by")),
+        sa.ForeignKeyConstraint(["patient_ref"], ["patient.ref"], name=op.f("fk_lab_order_patient_ref")),
+        sa.ForeignKeyConstraint(["report_id"], ["clinical_record.id"], name=op.f("fk_lab_order_report_id")),
+        sa.ForeignKeyConstraint(["visit_id"], ["visit.id"], name=op.f("fk_lab_order_visit_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_lab_order")),
+        sa.UniqueConstraint("clinic_id", "day_on", "number", name=op.f("uq_lab_order_clinic_id_day_on_number")),
+    )
+    with op.batch_alter_table("lab_order", schema=None) as batch_op:
+        batch_op.create_index("ix_lab_order_clinic_state", ["clinic_id", "state"], unique=False)
+        batch_op.create_index(batch_op.f("ix_lab_order_patient_ref"), ["patient_ref"], unique=False)
+        batch_op.create_index(batch_op.f("ix_lab_order_visit_id"), ["visit_id"], unique=False)
+
+    op.create_table(
+        "report_version",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("patient_ref", sa.String(), nullable=False),
+        sa.Column("report_id", sa.String(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("status", sa.String(), nullable=False),
+        sa.Column("author_ref", sa.String(), nullable=False),
+        sa.Column("signed_at", app.models.base.Instant(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.CheckConstraint("status IN ('preliminary', 'final', 'amended')", name=op.f("ck_report_version_status")),
+        sa.CheckConstraint("number > 0", name=op.f("ck_report_version_number")),
+        sa.ForeignKeyConstraint(["author_ref"], ["staff.ref"], name=op.f("fk_report_version_author_ref")),
+        sa.ForeignKeyConstraint(["patient_ref"], ["patient.ref"], name=op.f("fk_report_version_patient_ref")),
+        sa.ForeignKeyConstraint(["report_id"], ["clinical_record.id"], name=op.f("fk_report_version_report_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_report_version")),
+        sa.UniqueConstraint("report_id", "number", name=op.f("uq_report_version_report_id_number")),
+    )
+    with op.batch_alter_table("report_version", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_report_version_patient_ref"), ["patient_ref"], unique=False)
+
     # ### end Alembic commands ###
 
 
 def downgrade() -> None:
     # ### commands auto generated by Alembic - please adjust! ###
+    with op.batch_alter_table("report_version", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_report_version_patient_ref"))
+
+    op.drop_table("report_version")
+    with op.batch_alter_table("lab_order", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_lab_order_visit_id"))
+        batch_op.drop_index(batch_op.f("ix_lab_order_patient_ref"))
+        batch_op.drop_index("ix_lab_order_clinic_state")
+
+    op.drop_table("lab_order")
     with op.batch_alter_table("clinical_record", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_clinical_record_visit_id"))
         batch_op.drop_index(batch_op.f("ix_clinical_record_patient_ref"))
 
     op.drop_table("clinical_record")
+    with op.batch_alter_table("appeal", schema=None) as batch_op:
+        batch_op.drop_index("ix_appeal_clinic_state")
+
+    op.drop_table("appeal")
+    with op.batch_alter_table("waitlist_entry", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_waitlist_entry_session",
+            sqlite_where=sa.text("state IN ('waiting', 'offered')"),
+            postgresql_where=sa.text("state IN ('waiting', 'offered')"),
+        )
+        batch_op.drop_index(
+            "uq_waitlist_entry_day",
+            sqlite_where=sa.text("session_id IS NULL AND state IN ('waiting', 'offered')"),
+            postgresql_where=sa.text("session_id IS NULL AND state IN ('waiting', 'offered')"),
+        )
+        batch_op.drop_index("ix_waitlist_entry_state")
+        batch_op.drop_index(batch_op.f("ix_waitlist_entry_patient_ref"))
+        batch_op.drop_index(batch_op.f("ix_waitlist_entry_account_ref"))
+
+    op.drop_table("waitlist_entry")
     with op.batch_alter_table("visit", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_visit_session_id"))
         batch_op.drop_index(batch_op.f("ix_visit_patient_ref"))
@@ -494,16 +748,37 @@ def downgrade() -> None:
         batch_op.drop_index("ix_ticket_called_state")
 
     op.drop_table("ticket")
+    with op.batch_alter_table("strike", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_strike_patient_ref"))
+
+    op.drop_table("strike")
+    with op.batch_alter_table("move_offer", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_move_offer_slot_open",
+            sqlite_where=sa.text("state = 'open'"),
+            postgresql_where=sa.text("state = 'open'"),
+        )
+        batch_op.drop_index(batch_op.f("ix_move_offer_patient_ref"))
+        batch_op.drop_index(batch_op.f("ix_move_offer_from_session_id"))
+
+    op.drop_table("move_offer")
     with op.batch_alter_table("appointment", schema=None) as batch_op:
         batch_op.drop_index(
             "uq_appointment_slot_living",
             sqlite_where=sa.text("state IN ('held', 'booked', 'checked_in', 'in_consult', 'completed', 'no_show')"),
             postgresql_where=sa.text("state IN ('held', 'booked', 'checked_in', 'in_consult', 'completed', 'no_show')"),
         )
+        batch_op.drop_index(
+            "uq_appointment_patient_open",
+            sqlite_where=sa.text("state IN ('held', 'booked', 'checked_in', 'in_consult')"),
+            postgresql_where=sa.text("state IN ('held', 'booked', 'checked_in', 'in_consult')"),
+        )
         batch_op.drop_index(batch_op.f("ix_appointment_slot_id"))
         batch_op.drop_index(batch_op.f("ix_appointment_session_id"))
         batch_op.drop_index(batch_op.f("ix_appointment_patient_ref"))
+        batch_op.drop_index("ix_appointment_device_starts")
         batch_op.drop_index("ix_appointment_clinic_starts")
+        batch_op.drop_index("ix_appointment_account_starts")
 
     op.drop_table("appointment")
     op.drop_table("slot")
@@ -533,6 +808,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_link_account_ref"))
 
     op.drop_table("link")
+    op.drop_table("lab_day")
     op.drop_table("imported_resource")
     op.drop_table("department")
     with op.batch_alter_table("consent", schema=None) as batch_op:
