@@ -3,15 +3,57 @@
 from app.models.accounts import Account, Link, ProofCode, WebSession
 from app.models.base import HOSPITAL, Base, Bound, from_ms, projected, to_ms
 from app.models.clinic import Clinic, ClinicSession, Department, Queue, Room, Screen, Slot, Staff, StaffGrant
-from app.models.orders import LabDay, LabOrder, ReportVersion
 from app.models.fairness import Appeal, MoveOffer, Strike, WaitlistEntry
+from app.models.orders import LabDay, LabOrder, ReportVersion
 from app.models.people import Consent, Patient
 from app.models.receipts import Event, IdempotencyKey, Opening, RefusalSeen, SubjectChain
+from app.models.slips import Slip
+from app.models.staff import RecoveryCode, SignInTry, StaffDevice, StaffSignIn, StaffTotp
 from app.models.visits import Appointment, ClinicalRecord, ImportedResource, Ticket, Visit
 
 __all__ = [
-    "HOSPITAL", "Account", "Appeal", "Appointment", "Base", "Bound", "Clinic", "ClinicSession", "ClinicalRecord", "Consent",
-    "Department", "Event", "IdempotencyKey", "ImportedResource", "LabDay", "LabOrder", "Link", "MoveOffer", "Opening", "Patient", "ProofCode", "Queue",
-    "RefusalSeen", "ReportVersion", "Room", "Screen", "Slot", "Staff", "StaffGrant", "Strike", "SubjectChain", "Ticket", "Visit", "WaitlistEntry", "WebSession",
-    "from_ms", "projected", "to_ms",
+    "HOSPITAL",
+    "Account",
+    "Appeal",
+    "Appointment",
+    "Base",
+    "Bound",
+    "Clinic",
+    "ClinicSession",
+    "ClinicalRecord",
+    "Consent",
+    "Department",
+    "Event",
+    "IdempotencyKey",
+    "ImportedResource",
+    "LabDay",
+    "LabOrder",
+    "Link",
+    "MoveOffer",
+    "Opening",
+    "Patient",
+    "ProofCode",
+    "Queue",
+    "RecoveryCode",
+    "RefusalSeen",
+    "ReportVersion",
+    "Room",
+    "Screen",
+    "SignInTry",
+    "Slip",
+    "Slot",
+    "Staff",
+    "StaffDevice",
+    "StaffGrant",
+    "StaffSignIn",
+    "StaffTotp",
+    "Strike",
+    "SubjectChain",
+    "Ticket",
+    "Visit",
+    "WaitlistEntry",
+    "WebSession",
+    "from_ms",
+    "projected",
+    "to_ms",
 ]  # fmt: skip

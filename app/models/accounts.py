@@ -5,7 +5,7 @@ An account is keyed (appid, openid) or phone by blind index in the keyring; its 
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -26,11 +26,25 @@ class Account(Bound, Base):
 
 
 class Link(Bound, Base):
-    """An account holds a person: as oneself or as guardian, from when on, on what proof."""
+    """An account holds a person: as oneself, as guardian, or as family of a grown-up who agreed; from when on, on what proof.
+
+    `until_on` is the first hospital day on which a guardianship holds no longer, where the papers say so; that it ends with
+    childhood follows from the birth date and is not stored.
+    """
 
     __tablename__ = "link"
     OBJECT, RETENTION = "link.v1", "events"
-    FIELDS = ("account_ref", "patient_ref", "relation", "state", "proof", "opens_from", "created_at", "ended_at")
+    FIELDS = (
+        "account_ref",
+        "patient_ref",
+        "relation",
+        "state",
+        "proof",
+        "opens_from",
+        "until_on",
+        "created_at",
+        "ended_at",
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True)
     account_ref: Mapped[str] = mapped_column(ForeignKey("account.ref"), index=True)
@@ -39,10 +53,11 @@ class Link(Bound, Base):
     state: Mapped[str]
     proof: Mapped[str] = mapped_column(default="none")
     opens_from: Mapped[datetime | None]  # null: everything opens; else only what happened from then on
+    until_on: Mapped[date | None]
     created_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
     __table_args__ = (
-        CheckConstraint("relation IN ('self', 'guardian')", name="relation"),
+        CheckConstraint("relation IN ('self', 'guardian', 'family')", name="relation"),
         CheckConstraint("state IN ('pending', 'active', 'ended')", name="state"),
         CheckConstraint("proof IN ('none', 'phone', 'desk')", name="proof"),
         CheckConstraint("(state = 'ended') = (ended_at IS NOT NULL)", name="ended"),
@@ -54,7 +69,12 @@ class Link(Bound, Base):
 
 
 class WebSession(Base):
-    """A sitting at one door. Only the token's SHA-256 is kept; `ref` names the session in events."""
+    """A sitting at one door. Only the token's SHA-256 is kept; `ref` names the session in events.
+
+    Of staff: `needs` are the steps of signing in that are still to come (a session with any opens nothing), `locked_at` since
+    when the page is covered, `way` how they signed in, `area` the one part of the site whose cookie this is (demos), and
+    `device_ref` where they sit.
+    """
 
     __tablename__ = "web_session"
 
@@ -66,6 +86,11 @@ class WebSession(Base):
     seen_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
+    needs: Mapped[str] = mapped_column(default="")
+    locked_at: Mapped[datetime | None]
+    way: Mapped[str] = mapped_column(default="")
+    area: Mapped[str] = mapped_column(default="")
+    device_ref: Mapped[str | None]
     __table_args__ = (CheckConstraint("kind IN ('patient', 'staff', 'screen', 'api')", name="kind"),)
 
 

@@ -14,7 +14,10 @@ LIVING = "state IN ('held', 'booked', 'checked_in', 'in_consult', 'completed', '
 
 
 class Appointment(Bound, Base):
-    """A person has a slot. A hold that has run out still has state `held`: expiry follows from the clock, see booking."""
+    """A person has a slot, or walked in without one (`slot_id` null: `starts_at` is when they came to the desk).
+
+    A hold that has run out still has state `held`: expiry follows from the clock, see booking.
+    """
 
     __tablename__ = "appointment"
     OBJECT, RETENTION = "appointment.v1", "events"
@@ -23,7 +26,7 @@ class Appointment(Bound, Base):
     id: Mapped[str] = mapped_column(primary_key=True)
     patient_ref: Mapped[str] = mapped_column(ForeignKey("patient.ref"), index=True)
     account_ref: Mapped[str | None] = mapped_column(ForeignKey("account.ref"))
-    slot_id: Mapped[str] = mapped_column(ForeignKey("slot.id"), index=True)
+    slot_id: Mapped[str | None] = mapped_column(ForeignKey("slot.id"), index=True)
     session_id: Mapped[str] = mapped_column(ForeignKey("clinic_session.id"), index=True)
     clinic_id: Mapped[str] = mapped_column(ForeignKey("clinic.id"))
     state: Mapped[str]
@@ -42,6 +45,7 @@ class Appointment(Bound, Base):
             name="state",
         ),
         CheckConstraint("(state = 'held') = (held_until IS NOT NULL)", name="hold"),
+        CheckConstraint("slot_id IS NOT NULL OR state <> 'held'", name="walk_in"),
         CheckConstraint("cancelled_by IN ('patient', 'desk', 'clinic')", name="cancelled_by"),
         Index("ix_appointment_clinic_starts", "clinic_id", "starts_at"),
         Index("ix_appointment_account_starts", "account_ref", "starts_at"),

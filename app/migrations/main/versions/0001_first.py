@@ -120,6 +120,17 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_refusal_seen_at"), ["at"], unique=False)
 
     op.create_table(
+        "sign_in_try",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("scope", sa.LargeBinary(), nullable=False),
+        sa.Column("at", app.models.base.Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sign_in_try")),
+    )
+    with op.batch_alter_table("sign_in_try", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_sign_in_try_at"), ["at"], unique=False)
+        batch_op.create_index("ix_sign_in_try_scope_at", ["scope", "at"], unique=False)
+
+    op.create_table(
         "staff",
         sa.Column("ref", sa.String(), nullable=False),
         sa.Column("login", sa.String(), nullable=False),
@@ -150,6 +161,11 @@ def upgrade() -> None:
         sa.Column("seen_at", app.models.base.Instant(), nullable=False),
         sa.Column("expires_at", app.models.base.Instant(), nullable=False),
         sa.Column("ended_at", app.models.base.Instant(), nullable=True),
+        sa.Column("needs", sa.String(), nullable=False),
+        sa.Column("locked_at", app.models.base.Instant(), nullable=True),
+        sa.Column("way", sa.String(), nullable=False),
+        sa.Column("area", sa.String(), nullable=False),
+        sa.Column("device_ref", sa.String(), nullable=True),
         sa.CheckConstraint("kind IN ('patient', 'staff', 'screen', 'api')", name=op.f("ck_web_session_kind")),
         sa.PrimaryKeyConstraint("token_hash", name=op.f("pk_web_session")),
         sa.UniqueConstraint("ref", name=op.f("uq_web_session_ref")),
@@ -216,13 +232,14 @@ def upgrade() -> None:
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("proof", sa.String(), nullable=False),
         sa.Column("opens_from", app.models.base.Instant(), nullable=True),
+        sa.Column("until_on", sa.Date(), nullable=True),
         sa.Column("created_at", app.models.base.Instant(), nullable=False),
         sa.Column("ended_at", app.models.base.Instant(), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("sealed", sa.LargeBinary(), nullable=False),
         sa.CheckConstraint("(state = 'ended') = (ended_at IS NOT NULL)", name=op.f("ck_link_ended")),
         sa.CheckConstraint("proof IN ('none', 'phone', 'desk')", name=op.f("ck_link_proof")),
-        sa.CheckConstraint("relation IN ('self', 'guardian')", name=op.f("ck_link_relation")),
+        sa.CheckConstraint("relation IN ('self', 'guardian', 'family')", name=op.f("ck_link_relation")),
         sa.CheckConstraint("state IN ('pending', 'active', 'ended')", name=op.f("ck_link_state")),
         sa.ForeignKeyConstraint(["account_ref"], ["account.ref"], name=op.f("fk_link_account_ref")),
         sa.ForeignKeyConstraint(["patient_ref"], ["patient.ref"], name=op.f("fk_link_patient_ref")),
@@ -260,6 +277,23 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("ref", name=op.f("pk_screen")),
     )
     op.create_table(
+        "staff_device",
+        sa.Column("ref", sa.String(), nullable=False),
+        sa.Column("device", sa.LargeBinary(), nullable=False),
+        sa.Column("staff_ref", sa.String(), nullable=False),
+        sa.Column("label", sa.String(), nullable=False),
+        sa.Column("first_at", app.models.base.Instant(), nullable=False),
+        sa.Column("password_at", app.models.base.Instant(), nullable=True),
+        sa.Column("pin_tries", sa.Integer(), nullable=False),
+        sa.CheckConstraint("pin_tries >= 0", name=op.f("ck_staff_device_pin_tries")),
+        sa.ForeignKeyConstraint(["staff_ref"], ["staff.ref"], name=op.f("fk_staff_device_staff_ref")),
+        sa.PrimaryKeyConstraint("ref", name=op.f("pk_staff_device")),
+        sa.UniqueConstraint("device", "staff_ref", name=op.f("uq_staff_device_device_staff_ref")),
+    )
+    with op.batch_alter_table("staff_device", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_staff_device_staff_ref"), ["staff_ref"], unique=False)
+
+    op.create_table(
         "staff_grant",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("staff_ref", sa.String(), nullable=False),
@@ -277,6 +311,37 @@ def upgrade() -> None:
     with op.batch_alter_table("staff_grant", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_staff_grant_staff_ref"), ["staff_ref"], unique=False)
 
+    op.create_table(
+        "staff_recovery_code",
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("staff_ref", sa.String(), nullable=False),
+        sa.Column("created_at", app.models.base.Instant(), nullable=False),
+        sa.Column("used_at", app.models.base.Instant(), nullable=True),
+        sa.ForeignKeyConstraint(["staff_ref"], ["staff.ref"], name=op.f("fk_staff_recovery_code_staff_ref")),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_staff_recovery_code")),
+    )
+    with op.batch_alter_table("staff_recovery_code", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_staff_recovery_code_staff_ref"), ["staff_ref"], unique=False)
+
+    op.create_table(
+        "staff_sign_in",
+        sa.Column("staff_ref", sa.String(), nullable=False),
+        sa.Column("must_change_password", sa.Boolean(), nullable=False),
+        sa.Column("password_changed_at", app.models.base.Instant(), nullable=True),
+        sa.Column("pin_hash", sa.String(), nullable=True),
+        sa.ForeignKeyConstraint(["staff_ref"], ["staff.ref"], name=op.f("fk_staff_sign_in_staff_ref")),
+        sa.PrimaryKeyConstraint("staff_ref", name=op.f("pk_staff_sign_in")),
+    )
+    op.create_table(
+        "staff_totp",
+        sa.Column("staff_ref", sa.String(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("created_at", app.models.base.Instant(), nullable=False),
+        sa.Column("confirmed_at", app.models.base.Instant(), nullable=True),
+        sa.Column("last_step", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["staff_ref"], ["staff.ref"], name=op.f("fk_staff_totp_staff_ref")),
+        sa.PrimaryKeyConstraint("staff_ref", name=op.f("pk_staff_totp")),
+    )
     op.create_table(
         "queue",
         sa.Column("id", sa.String(), nullable=False),
@@ -340,7 +405,7 @@ def upgrade() -> None:
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("patient_ref", sa.String(), nullable=False),
         sa.Column("account_ref", sa.String(), nullable=True),
-        sa.Column("slot_id", sa.String(), nullable=False),
+        sa.Column("slot_id", sa.String(), nullable=True),
         sa.Column("session_id", sa.String(), nullable=False),
         sa.Column("clinic_id", sa.String(), nullable=False),
         sa.Column("state", sa.String(), nullable=False),
@@ -355,6 +420,7 @@ def upgrade() -> None:
         sa.Column("sealed", sa.LargeBinary(), nullable=False),
         sa.CheckConstraint("(state = 'held') = (held_until IS NOT NULL)", name=op.f("ck_appointment_hold")),
         sa.CheckConstraint("cancelled_by IN ('patient', 'desk', 'clinic')", name=op.f("ck_appointment_cancelled_by")),
+        sa.CheckConstraint("slot_id IS NOT NULL OR state <> 'held'", name=op.f("ck_appointment_walk_in")),
         sa.CheckConstraint(
             "state IN ('held', 'booked', 'checked_in', 'in_consult', 'completed', 'cancelled', 'released', 'no_show')",
             name=op.f("ck_appointment_state"),
@@ -422,6 +488,23 @@ def upgrade() -> None:
             sqlite_where=sa.text("state = 'open'"),
             postgresql_where=sa.text("state = 'open'"),
         )
+
+    op.create_table(
+        "slip",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("token_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("appointment_id", sa.String(), nullable=False),
+        sa.Column("event_id", sa.String(), nullable=False),
+        sa.Column("printed_at", app.models.base.Instant(), nullable=False),
+        sa.Column("expires_at", app.models.base.Instant(), nullable=False),
+        sa.ForeignKeyConstraint(["appointment_id"], ["appointment.id"], name=op.f("fk_slip_appointment_id")),
+        sa.ForeignKeyConstraint(["event_id"], ["event.id"], name=op.f("fk_slip_event_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_slip")),
+        sa.UniqueConstraint("token_hash", name=op.f("uq_slip_token_hash")),
+    )
+    with op.batch_alter_table("slip", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_slip_appointment_id"), ["appointment_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_slip_expires_at"), ["expires_at"], unique=False)
 
     op.create_table(
         "strike",
@@ -752,6 +835,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_strike_patient_ref"))
 
     op.drop_table("strike")
+    with op.batch_alter_table("slip", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_slip_expires_at"))
+        batch_op.drop_index(batch_op.f("ix_slip_appointment_id"))
+
+    op.drop_table("slip")
     with op.batch_alter_table("move_offer", schema=None) as batch_op:
         batch_op.drop_index(
             "uq_move_offer_slot_open",
@@ -794,10 +882,20 @@ def downgrade() -> None:
         batch_op.drop_index("ix_queue_clinic_day")
 
     op.drop_table("queue")
+    op.drop_table("staff_totp")
+    op.drop_table("staff_sign_in")
+    with op.batch_alter_table("staff_recovery_code", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_staff_recovery_code_staff_ref"))
+
+    op.drop_table("staff_recovery_code")
     with op.batch_alter_table("staff_grant", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_staff_grant_staff_ref"))
 
     op.drop_table("staff_grant")
+    with op.batch_alter_table("staff_device", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_staff_device_staff_ref"))
+
+    op.drop_table("staff_device")
     op.drop_table("screen")
     op.drop_table("room")
     with op.batch_alter_table("link", schema=None) as batch_op:
@@ -821,6 +919,11 @@ def downgrade() -> None:
     op.drop_table("web_session")
     op.drop_table("subject_chain")
     op.drop_table("staff")
+    with op.batch_alter_table("sign_in_try", schema=None) as batch_op:
+        batch_op.drop_index("ix_sign_in_try_scope_at")
+        batch_op.drop_index(batch_op.f("ix_sign_in_try_at"))
+
+    op.drop_table("sign_in_try")
     with op.batch_alter_table("refusal_seen", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_refusal_seen_at"))
 
