@@ -6,6 +6,7 @@ from app.models.clinic import Clinic, ClinicSession, Department, Queue, Room, Sc
 from app.models.fairness import Appeal, MoveOffer, Strike, WaitlistEntry
 from app.models.orders import LabDay, LabOrder, ReportVersion
 from app.models.people import Consent, Patient
+from app.models.queueing import PriorityGrant, QueueLine, TicketMove
 from app.models.receipts import Event, IdempotencyKey, Opening, RefusalSeen, SubjectChain
 from app.models.slips import Slip
 from app.models.staff import RecoveryCode, SignInTry, StaffDevice, StaffSignIn, StaffTotp

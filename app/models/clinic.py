@@ -12,7 +12,10 @@ from app.models.base import Base
 
 
 class Clinic(Base):
-    """A place with a front desk, a waiting room and its screens. `rules` is data: see `app.domain.checkin.WindowRule`."""
+    """A place with a front desk, a waiting room and its screens. `rules` is data: see `app.domain.checkin.WindowRule`.
+
+    `screen_names` is what its screens show of a name: nothing, or the masked name where the department is not sensitive.
+    """
 
     __tablename__ = "clinic"
 
@@ -21,6 +24,8 @@ class Clinic(Base):
     name_en: Mapped[str]
     venue_secret: Mapped[bytes]
     rules: Mapped[dict[str, Any]] = mapped_column(JSON)
+    screen_names: Mapped[str] = mapped_column(default="none", server_default="none")
+    __table_args__ = (CheckConstraint("screen_names IN ('none', 'masked')", name="screen_names"),)
 
 
 class Department(Base):
@@ -37,12 +42,16 @@ class Department(Base):
 
 
 class Room(Base):
+    """Where a clinician sits. `area` is where its people wait (2号候诊区), if the waiting room has areas."""
+
     __tablename__ = "room"
 
     id: Mapped[str] = mapped_column(primary_key=True)
     clinic_id: Mapped[str] = mapped_column(ForeignKey("clinic.id"))
     name_zh: Mapped[str]
     name_en: Mapped[str]
+    area_zh: Mapped[str | None]
+    area_en: Mapped[str | None]
 
 
 class Staff(Base):
@@ -108,6 +117,8 @@ class ClinicSession(Base):
     ends_at: Mapped[datetime]
     stopped_at: Mapped[datetime | None]  # 停诊: it does not take place, or no further
     stop_reason: Mapped[str | None]
+    late_minutes: Mapped[int | None]  # how late the clinician said to be, and when
+    late_at: Mapped[datetime | None]
     __table_args__ = (
         CheckConstraint("kind IN ('expert', 'general')", name="kind"),
         CheckConstraint("(stopped_at IS NULL) = (stop_reason IS NULL)", name="stop"),

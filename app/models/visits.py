@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import Base, Bound
+from app.models.queueing import CODES
 
 OPEN = "state IN ('held', 'booked', 'checked_in', 'in_consult')"
 LIVING = "state IN ('held', 'booked', 'checked_in', 'in_consult', 'completed', 'no_show')"
@@ -65,7 +67,9 @@ class Appointment(Bound, Base):
 class Ticket(Bound, Base):
     """A place in a queue (排队号). The number never changes and is never used again in its queue (Q4).
 
-    `order_key` is where it stands among its class: its number times 1000 to begin with; a pass moves it back.
+    `order_key` is its place in the line: its number times 1000 to begin with; a pass or a way to tests moves it back.
+    `priority` is its class, `turn` how its last call came about, `queued_at` since when it has its place (null: check-in).
+    `undo` is what the last move of staff changed, so that it can be taken back once.
     """
 
     __tablename__ = "ticket"
@@ -80,6 +84,9 @@ class Ticket(Bound, Base):
         "calls",
         "passes",
         "checked_in_at",
+        "session_id",
+        "order_key",
+        "priority",
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -97,13 +104,25 @@ class Ticket(Bound, Base):
     called_at: Mapped[datetime | None]
     calls: Mapped[int] = mapped_column(default=0)
     passes: Mapped[int] = mapped_column(default=0)
+    returns: Mapped[int] = mapped_column(default=0)  # how often back from tests
+    priority: Mapped[str | None]
+    turn: Mapped[str | None]
+    queued_at: Mapped[datetime | None]
+    moved_from: Mapped[str | None] = mapped_column(ForeignKey("clinic_session.id"))  # the session it was first issued for
+    origin_id: Mapped[str | None] = mapped_column(ForeignKey("ticket.id"))  # the ticket of another department it follows
+    undo: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     method: Mapped[str]
     checked_in_at: Mapped[datetime]
     changed_at: Mapped[datetime]
     __table_args__ = (
         UniqueConstraint("queue_id", "number"),
         CheckConstraint("number > 0", name="number"),
-        CheckConstraint("state IN ('waiting', 'called', 'serving', 'done', 'missed', 'no_show')", name="state"),
+        CheckConstraint(
+            "state IN ('waiting', 'called', 'serving', 'away', 'done', 'missed', 'no_show', 'left', 'transferred')",
+            name="state",
+        ),
+        CheckConstraint(f"priority IN ({CODES})", name="priority"),
+        CheckConstraint("turn IN ('regular', 'favoured', 'emergency')", name="turn"),
         CheckConstraint("method IN ('venue', 'desk')", name="method"),
         Index("ix_ticket_queue_state", "queue_id", "state"),
         Index("ix_ticket_called_state", "called_by", "state"),

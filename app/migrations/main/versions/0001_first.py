@@ -31,6 +31,8 @@ def upgrade() -> None:
         sa.Column("name_en", sa.String(), nullable=False),
         sa.Column("venue_secret", sa.LargeBinary(), nullable=False),
         sa.Column("rules", sa.JSON(), nullable=False),
+        sa.Column("screen_names", sa.String(), server_default="none", nullable=False),
+        sa.CheckConstraint("screen_names IN ('none', 'masked')", name=op.f("ck_clinic_screen_names")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_clinic")),
     )
     op.create_table(
@@ -262,6 +264,8 @@ def upgrade() -> None:
         sa.Column("clinic_id", sa.String(), nullable=False),
         sa.Column("name_zh", sa.String(), nullable=False),
         sa.Column("name_en", sa.String(), nullable=False),
+        sa.Column("area_zh", sa.String(), nullable=True),
+        sa.Column("area_en", sa.String(), nullable=True),
         sa.ForeignKeyConstraint(["clinic_id"], ["clinic.id"], name=op.f("fk_room_clinic_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_room")),
     )
@@ -372,6 +376,8 @@ def upgrade() -> None:
         sa.Column("ends_at", app.models.base.Instant(), nullable=False),
         sa.Column("stopped_at", app.models.base.Instant(), nullable=True),
         sa.Column("stop_reason", sa.String(), nullable=True),
+        sa.Column("late_minutes", sa.Integer(), nullable=True),
+        sa.Column("late_at", app.models.base.Instant(), nullable=True),
         sa.CheckConstraint("kind IN ('expert', 'general')", name=op.f("ck_clinic_session_kind")),
         sa.CheckConstraint("(stopped_at IS NULL) = (stop_reason IS NULL)", name=op.f("ck_clinic_session_stop")),
         sa.CheckConstraint("ends_at > starts_at", name=op.f("ck_clinic_session_order")),
@@ -388,6 +394,20 @@ def upgrade() -> None:
         batch_op.create_index("ix_clinic_session_department_starts", ["department_id", "starts_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_clinic_session_queue_id"), ["queue_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_clinic_session_starts_at"), ["starts_at"], unique=False)
+
+    op.create_table(
+        "queue_line",
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("queue_id", sa.String(), nullable=False),
+        sa.Column("clinician_ref", sa.String(), nullable=True),
+        sa.Column("calls", sa.Integer(), nullable=False),
+        sa.Column("recent", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(["clinician_ref"], ["staff.ref"], name=op.f("fk_queue_line_clinician_ref")),
+        sa.ForeignKeyConstraint(["queue_id"], ["queue.id"], name=op.f("fk_queue_line_queue_id")),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_queue_line")),
+    )
+    with op.batch_alter_table("queue_line", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_queue_line_queue_id"), ["queue_id"], unique=False)
 
     op.create_table(
         "slot",
@@ -549,6 +569,13 @@ def upgrade() -> None:
         sa.Column("called_at", app.models.base.Instant(), nullable=True),
         sa.Column("calls", sa.Integer(), nullable=False),
         sa.Column("passes", sa.Integer(), nullable=False),
+        sa.Column("returns", sa.Integer(), nullable=False),
+        sa.Column("priority", sa.String(), nullable=True),
+        sa.Column("turn", sa.String(), nullable=True),
+        sa.Column("queued_at", app.models.base.Instant(), nullable=True),
+        sa.Column("moved_from", sa.String(), nullable=True),
+        sa.Column("origin_id", sa.String(), nullable=True),
+        sa.Column("undo", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("method", sa.String(), nullable=False),
         sa.Column("checked_in_at", app.models.base.Instant(), nullable=False),
         sa.Column("changed_at", app.models.base.Instant(), nullable=False),
@@ -556,12 +583,20 @@ def upgrade() -> None:
         sa.Column("sealed", sa.LargeBinary(), nullable=False),
         sa.CheckConstraint("method IN ('venue', 'desk')", name=op.f("ck_ticket_method")),
         sa.CheckConstraint(
-            "state IN ('waiting', 'called', 'serving', 'done', 'missed', 'no_show')", name=op.f("ck_ticket_state")
+            "priority IN ('emergency', 'returning', 'elder', 'child', 'soldier', 'care')",
+            name=op.f("ck_ticket_priority"),
         ),
+        sa.CheckConstraint(
+            "state IN ('waiting', 'called', 'serving', 'away', 'done', 'missed', 'no_show', 'left', 'transferred')",
+            name=op.f("ck_ticket_state"),
+        ),
+        sa.CheckConstraint("turn IN ('regular', 'favoured', 'emergency')", name=op.f("ck_ticket_turn")),
         sa.CheckConstraint("number > 0", name=op.f("ck_ticket_number")),
         sa.ForeignKeyConstraint(["appointment_id"], ["appointment.id"], name=op.f("fk_ticket_appointment_id")),
         sa.ForeignKeyConstraint(["called_by"], ["staff.ref"], name=op.f("fk_ticket_called_by")),
         sa.ForeignKeyConstraint(["clinician_ref"], ["staff.ref"], name=op.f("fk_ticket_clinician_ref")),
+        sa.ForeignKeyConstraint(["moved_from"], ["clinic_session.id"], name=op.f("fk_ticket_moved_from")),
+        sa.ForeignKeyConstraint(["origin_id"], ["ticket.id"], name=op.f("fk_ticket_origin_id")),
         sa.ForeignKeyConstraint(["patient_ref"], ["patient.ref"], name=op.f("fk_ticket_patient_ref")),
         sa.ForeignKeyConstraint(["queue_id"], ["queue.id"], name=op.f("fk_ticket_queue_id")),
         sa.ForeignKeyConstraint(["room_id"], ["room.id"], name=op.f("fk_ticket_room_id")),
@@ -716,6 +751,53 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_clinical_record_visit_id"), ["visit_id"], unique=False)
 
     op.create_table(
+        "priority_grant",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("patient_ref", sa.String(), nullable=False),
+        sa.Column("ticket_id", sa.String(), nullable=False),
+        sa.Column("priority", sa.String(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("granted_by", sa.String(), nullable=True),
+        sa.Column("granted_at", app.models.base.Instant(), nullable=False),
+        sa.Column("ended_at", app.models.base.Instant(), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.CheckConstraint(
+            "priority IN ('emergency', 'returning', 'elder', 'child', 'soldier', 'care')",
+            name=op.f("ck_priority_grant_priority"),
+        ),
+        sa.ForeignKeyConstraint(["granted_by"], ["staff.ref"], name=op.f("fk_priority_grant_granted_by")),
+        sa.ForeignKeyConstraint(["patient_ref"], ["patient.ref"], name=op.f("fk_priority_grant_patient_ref")),
+        sa.ForeignKeyConstraint(["ticket_id"], ["ticket.id"], name=op.f("fk_priority_grant_ticket_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_priority_grant")),
+    )
+    with op.batch_alter_table("priority_grant", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_priority_grant_ticket_id"), ["ticket_id"], unique=False)
+
+    op.create_table(
+        "ticket_move",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("patient_ref", sa.String(), nullable=False),
+        sa.Column("ticket_id", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("from_session_id", sa.String(), nullable=False),
+        sa.Column("to_session_id", sa.String(), nullable=False),
+        sa.Column("moved_at", app.models.base.Instant(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.CheckConstraint("kind IN ('move', 'undo')", name=op.f("ck_ticket_move_kind")),
+        sa.ForeignKeyConstraint(
+            ["from_session_id"], ["clinic_session.id"], name=op.f("fk_ticket_move_from_session_id")
+        ),
+        sa.ForeignKeyConstraint(["patient_ref"], ["patient.ref"], name=op.f("fk_ticket_move_patient_ref")),
+        sa.ForeignKeyConstraint(["ticket_id"], ["ticket.id"], name=op.f("fk_ticket_move_ticket_id")),
+        sa.ForeignKeyConstraint(["to_session_id"], ["clinic_session.id"], name=op.f("fk_ticket_move_to_session_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_ticket_move")),
+    )
+    with op.batch_alter_table("ticket_move", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_ticket_move_ticket_id"), ["ticket_id"], unique=False)
+
+    op.create_table(
         "lab_order",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("patient_ref", sa.String(), nullable=False),
@@ -789,6 +871,14 @@ def downgrade() -> None:
         batch_op.drop_index("ix_lab_order_clinic_state")
 
     op.drop_table("lab_order")
+    with op.batch_alter_table("ticket_move", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_ticket_move_ticket_id"))
+
+    op.drop_table("ticket_move")
+    with op.batch_alter_table("priority_grant", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_priority_grant_ticket_id"))
+
+    op.drop_table("priority_grant")
     with op.batch_alter_table("clinical_record", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_clinical_record_visit_id"))
         batch_op.drop_index(batch_op.f("ix_clinical_record_patient_ref"))
@@ -870,6 +960,10 @@ def downgrade() -> None:
 
     op.drop_table("appointment")
     op.drop_table("slot")
+    with op.batch_alter_table("queue_line", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_queue_line_queue_id"))
+
+    op.drop_table("queue_line")
     with op.batch_alter_table("clinic_session", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_clinic_session_starts_at"))
         batch_op.drop_index(batch_op.f("ix_clinic_session_queue_id"))
