@@ -33,7 +33,8 @@ OPEN = ("held", "booked", "checked_in", "in_consult")
 class AppointmentView:
     """An appointment with the names around it and, once checked in, its ticket ("A001").
 
-    `state` is the stored one, with "expired" for a hold that ran out. `cancel_until` is when cancelling online ends.
+    `state` is the stored one, with "expired" for a hold that ran out. `cancel_until` is when cancelling online ends. Who
+    walked in has no slot: then `starts_at` is when they came, `ends_at` when the doctor leaves.
     """
 
     id: str
@@ -46,7 +47,7 @@ class AppointmentView:
     cancel_until: datetime
     clinic_id: str
     session_id: str
-    slot_id: str
+    slot_id: str | None
     clinic: Words
     department: Words
     doctor: Words
@@ -68,11 +69,14 @@ def hold(session: Session, actor: Actor, patient_ref: str, slot_id: str, now: da
     of this one is let go: changing one's mind is no second appointment.
 
     Raises:
-        NotFound: no such slot, or the patient is not the actor's.
+        NotFound: no such slot, or the patient is not the actor's. A desk books for whoever is before it, in its own clinic.
         SlotPast, SlotTooFar, SlotTaken, AlreadyBooked: as `app.domain.booking` decides.
     """
-    rights.act_for(session, actor, patient_ref, now)
+    if actor.kind != "staff":
+        rights.act_for(session, actor, patient_ref, now)
     slot, sitting, clinic = _slot(session, slot_id)
+    if actor.kind == "staff":
+        rights.run_desk(actor, clinic.id, now)
     rule = clinics.rules_of(clinic).booking
     living = _living_in(session, slot_id)
     if living is not None and living.patient_ref == patient_ref and _is_open(living, sitting, now):
@@ -198,7 +202,7 @@ def views(session: Session, which, now: datetime, *, limit: int | None = None) -
     """Return the appointments that `which` selects, by time, the first `limit`. The caller has decided who may see them."""
     rows = session.execute(
         select(Appointment, Slot, ClinicSession, Clinic, Department, Room, Staff, Ticket)
-        .join(Slot, Slot.id == Appointment.slot_id)
+        .outerjoin(Slot, Slot.id == Appointment.slot_id)
         .join(ClinicSession, ClinicSession.id == Appointment.session_id)
         .join(Clinic, Clinic.id == Appointment.clinic_id)
         .join(Department, Department.id == ClinicSession.department_id)
@@ -292,7 +296,7 @@ def _one(session: Session, appointment_id: str, now: datetime) -> AppointmentVie
 
 def _view(
     row: Appointment,
-    slot: Slot,
+    slot: Slot | None,
     sitting: ClinicSession,
     clinic: Clinic,
     department: Department,
@@ -307,7 +311,7 @@ def _view(
         patient_ref=row.patient_ref,
         state="expired" if ran_out else row.state,
         starts_at=row.starts_at,
-        ends_at=slot.ends_at,
+        ends_at=slot.ends_at if slot else sitting.ends_at,
         created_at=row.created_at,
         held_until=row.held_until,
         cancel_until=rules.cancel_ends_at(clinics.rules_of(clinic).booking, row.starts_at),

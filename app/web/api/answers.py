@@ -120,7 +120,7 @@ class Appointment(Given):
     cancel_until: datetime
     clinic_id: str
     session_id: str
-    slot_id: str
+    slot_id: str | None
     clinic: Words
     department: Words
     doctor: Words
