@@ -5,6 +5,7 @@ from app.models.base import HOSPITAL, Base, Bound, from_ms, projected, to_ms
 from app.models.clinic import Clinic, ClinicSession, Department, Queue, Room, Screen, Slot, Staff, StaffGrant
 from app.models.fairness import Appeal, MoveOffer, Strike, WaitlistEntry
 from app.models.orders import LabDay, LabOrder, ReportVersion
+from app.models.outbox import DayClose, MessageQuota, OutboxMessage
 from app.models.people import Consent, Patient
 from app.models.queueing import PriorityGrant, QueueLine, TicketMove
 from app.models.receipts import Event, IdempotencyKey, Opening, RefusalSeen, SubjectChain
@@ -23,6 +24,7 @@ __all__ = [
     "ClinicSession",
     "ClinicalRecord",
     "Consent",
+    "DayClose",
     "Department",
     "Event",
     "IdempotencyKey",
@@ -30,8 +32,10 @@ __all__ = [
     "LabDay",
     "LabOrder",
     "Link",
+    "MessageQuota",
     "MoveOffer",
     "Opening",
+    "OutboxMessage",
     "Patient",
     "ProofCode",
     "Queue",

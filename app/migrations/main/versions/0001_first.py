@@ -194,6 +194,19 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_consent_patient_ref"), ["patient_ref"], unique=False)
 
     op.create_table(
+        "day_close",
+        sa.Column("clinic_id", sa.String(), nullable=False),
+        sa.Column("day_on", sa.Date(), nullable=False),
+        sa.Column("closed_by", sa.String(), nullable=False),
+        sa.Column("closed_at", app.models.base.Instant(), nullable=False),
+        sa.Column("ledger_size", sa.Integer(), nullable=False),
+        sa.Column("ledger_root", sa.String(), nullable=False),
+        sa.Column("figures", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(["clinic_id"], ["clinic.id"], name=op.f("fk_day_close_clinic_id")),
+        sa.ForeignKeyConstraint(["closed_by"], ["staff.ref"], name=op.f("fk_day_close_closed_by")),
+        sa.PrimaryKeyConstraint("clinic_id", "day_on", name=op.f("pk_day_close")),
+    )
+    op.create_table(
         "department",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("clinic_id", sa.String(), nullable=False),
@@ -257,6 +270,49 @@ def upgrade() -> None:
             sqlite_where=sa.text("state <> 'ended'"),
             postgresql_where=sa.text("state <> 'ended'"),
         )
+
+    op.create_table(
+        "message_quota",
+        sa.Column("account_ref", sa.String(), nullable=False),
+        sa.Column("template", sa.String(), nullable=False),
+        sa.Column("left", sa.Integer(), nullable=False),
+        sa.CheckConstraint('"left" >= 0', name=op.f("ck_message_quota_left")),
+        sa.ForeignKeyConstraint(["account_ref"], ["account.ref"], name=op.f("fk_message_quota_account_ref")),
+        sa.PrimaryKeyConstraint("account_ref", "template", name=op.f("pk_message_quota")),
+    )
+    op.create_table(
+        "outbox",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("patient_ref", sa.String(), nullable=False),
+        sa.Column("account_ref", sa.String(), nullable=True),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("channel", sa.String(), nullable=True),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=True),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("created_at", app.models.base.Instant(), nullable=False),
+        sa.Column("next_at", app.models.base.Instant(), nullable=False),
+        sa.Column("not_after", app.models.base.Instant(), nullable=False),
+        sa.Column("key", sa.String(), nullable=True),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.CheckConstraint("channel IN ('wechat', 'sms')", name=op.f("ck_outbox_channel")),
+        sa.CheckConstraint(
+            "state IN ('new', 'spread', 'dropped') OR (account_ref IS NOT NULL AND channel IS NOT NULL)",
+            name=op.f("ck_outbox_addressed"),
+        ),
+        sa.CheckConstraint(
+            "state IN ('new', 'spread', 'ready', 'sending', 'sent', 'unknown', 'dead', 'dropped')",
+            name=op.f("ck_outbox_state"),
+        ),
+        sa.ForeignKeyConstraint(["account_ref"], ["account.ref"], name=op.f("fk_outbox_account_ref")),
+        sa.ForeignKeyConstraint(["patient_ref"], ["patient.ref"], name=op.f("fk_outbox_patient_ref")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox")),
+        sa.UniqueConstraint("key", name=op.f("uq_outbox_key")),
+    )
+    with op.batch_alter_table("outbox", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_outbox_created_at"), ["created_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_outbox_patient_ref"), ["patient_ref"], unique=False)
+        batch_op.create_index("ix_outbox_state_next", ["state", "next_at"], unique=False)
 
     op.create_table(
         "room",
@@ -992,6 +1048,13 @@ def downgrade() -> None:
     op.drop_table("staff_device")
     op.drop_table("screen")
     op.drop_table("room")
+    with op.batch_alter_table("outbox", schema=None) as batch_op:
+        batch_op.drop_index("ix_outbox_state_next")
+        batch_op.drop_index(batch_op.f("ix_outbox_patient_ref"))
+        batch_op.drop_index(batch_op.f("ix_outbox_created_at"))
+
+    op.drop_table("outbox")
+    op.drop_table("message_quota")
     with op.batch_alter_table("link", schema=None) as batch_op:
         batch_op.drop_index(
             "uq_link_living", sqlite_where=sa.text("state <> 'ended'"), postgresql_where=sa.text("state <> 'ended'")
@@ -1003,6 +1066,7 @@ def downgrade() -> None:
     op.drop_table("lab_day")
     op.drop_table("imported_resource")
     op.drop_table("department")
+    op.drop_table("day_close")
     with op.batch_alter_table("consent", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_consent_patient_ref"))
 
