@@ -27,15 +27,23 @@ class WeChatRefused(OutsideError):
 
 
 class WeChatUnavailable(OutsideError):
-    """No usable answer from WeChat. `errcode` is set where it asked to come back later (-1, 45009, 45011)."""
+    """No usable answer from WeChat. `errcode` is set where it asked to come back later (-1, 45009, 45011).
 
-    def __init__(self, reason: str, errcode: int | None = None) -> None:
+    `maybe_done` says that the call may have reached it and done its work: whoever must not do a thing twice asks no more.
+    """
+
+    def __init__(self, reason: str, errcode: int | None = None, *, maybe_done: bool = False) -> None:
         super().__init__(f"WeChat is unavailable: {reason}")
         self.errcode = errcode
+        self.maybe_done = maybe_done
 
 
 class SMSUnavailable(OutsideError):
-    """The message was not taken."""
+    """The message was not taken; with `maybe_done`, nobody knows."""
+
+    def __init__(self, reason: str, *, maybe_done: bool = False) -> None:
+        super().__init__(reason)
+        self.maybe_done = maybe_done
 
 
 class Vault(Protocol):
@@ -102,9 +110,16 @@ class WeChat(Protocol):
     def phone_number(self, code: str) -> str:
         """Return in E.164 the phone that a person chose to share. Raises WeChatRefused, WeChatUnavailable."""
 
+    def send_notice(self, openid: str, template_id: str, page: str, data: dict[str, dict[str, str]]) -> None:
+        """Send one subscribe message. Raises WeChatRefused (43101: the person took no more; 47003: a field breaks its
+        type), and WeChatUnavailable, whose `maybe_done` says whether it may have gone."""
+
 
 class SMSSender(Protocol):
     """Sends short messages. Thread-safe; call it outside transactions. Limits are the caller's to keep."""
 
     def send_code(self, phone_e164: str, code: str, template: str) -> None:
         """Send a one-time code in the words of `template`. Raises SMSUnavailable; an unknown template is ValueError."""
+
+    def send_notice(self, phone_e164: str, kind: str, text: str) -> None:
+        """Send a message whose words are ready; `kind` names it to the provider. Raises SMSUnavailable."""

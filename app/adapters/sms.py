@@ -71,7 +71,14 @@ class DemoSMS:
         """Keep the message instead of sending it. Raises SMSUnavailable, or ValueError for an unknown template."""
         if template not in TEMPLATES:
             raise ValueError(f"no such template: {template}")
-        row = (self._clock().isoformat(), phone_e164, template, TEMPLATES[template].format(code=code))
+        self._keep(phone_e164, template, TEMPLATES[template].format(code=code))
+
+    def send_notice(self, phone_e164: str, kind: str, text: str) -> None:
+        """Keep a message whose words are ready. Raises SMSUnavailable."""
+        self._keep(phone_e164, kind, text)
+
+    def _keep(self, phone_e164: str, template: str, text: str) -> None:
+        row = (self._clock().isoformat(), phone_e164, template, text)
         try:
             with self._open() as connection:
                 connection.execute("BEGIN IMMEDIATE")

@@ -32,6 +32,7 @@ POOL_SIZE = 32  # kept connections: more than a worker has threads
 
 _COME_BACK_LATER = frozenset({-1, 45009, 45011})
 _TOKEN_IS_STALE = frozenset({40001, 40014, 42001})
+_NOT_REACHED = frozenset({"no connection", "no connection in time", "HTTP status 429", "HTTP status 503"})
 _INVALID_CODE = 40029
 _ADDRESS_NOT_ALLOWED = 40164
 _CODE = re.compile(r"[!-~]{1,512}")
@@ -147,6 +148,18 @@ class WeChatPlatform:
             raise WeChatUnavailable("the answer has no phone number")
         return number
 
+    def send_notice(self, openid: str, template_id: str, page: str, data: dict[str, dict[str, str]]) -> None:
+        """Send a subscribe message (developers.weixin.qq.com, sendMessage). A stale token is asked for anew once."""
+        body = {
+            "touser": openid,
+            "template_id": template_id,
+            "page": page,
+            "miniprogram_state": "formal",
+            "lang": "zh_CN",
+            "data": data,
+        }
+        self._call_with_token("send_notice", "/cgi-bin/message/subscribe/send", body)
+
     def _nickname(self, access_token: Any, openid: str) -> str | None:
         query = {"access_token": access_token, "openid": openid, "lang": "zh_CN"}
         try:
@@ -195,7 +208,11 @@ class WeChatPlatform:
             "force_refresh": False,
         }
         asked_at = self._clock()
-        answer = self._call("server_token", "POST", "/cgi-bin/stable_token", {}, body)
+        try:
+            answer = self._call("server_token", "POST", "/cgi-bin/stable_token", {}, body)
+        except WeChatUnavailable as unavailable:
+            unavailable.maybe_done = False  # whatever the token was for has not begun
+            raise
         text, seconds = answer.get("access_token"), answer.get("expires_in")
         if not isinstance(text, str) or not text or not isinstance(seconds, int):
             raise WeChatUnavailable("the answer has no access token")
@@ -212,13 +229,13 @@ class WeChatPlatform:
         if answer is None:
             # Raised here, and not where `requests` failed: its error holds the URL, and would travel along as context.
             log.warning("wechat.unavailable", call=name, trouble=trouble)
-            raise WeChatUnavailable(trouble)
+            raise WeChatUnavailable(trouble, maybe_done=trouble not in _NOT_REACHED)
         errcode = answer.get("errcode", 0)
         if errcode == 0:
             return answer
         if not isinstance(errcode, int):
             log.warning("wechat.unavailable", call=name, trouble="errcode is no number")
-            raise WeChatUnavailable("errcode is no number")
+            raise WeChatUnavailable("errcode is no number", maybe_done=True)
         if errcode == _ADDRESS_NOT_ALLOWED:
             # Its text names the address of ours that the operator has to allow, and nothing else.
             log.error("wechat.address_not_allowed", call=name, errcode=errcode, says=str(answer.get("errmsg"))[:200])
@@ -256,13 +273,21 @@ class WeChatPlatform:
                     if time.monotonic() > give_up_at:
                         return None, "the answer trickles"
             answer = json.loads(content.decode("utf-8"))
+        except requests.ConnectTimeout:
+            return None, "no connection in time"
         except requests.Timeout:
             return None, "no answer in time"
-        except requests.RequestException:
-            return None, "no connection"
+        except requests.RequestException as error:
+            return None, "no connection" if _was_refused(error) else "no connection to the end"
         except (ValueError, RecursionError):
             return None, "the answer is not JSON in UTF-8"
         return (answer, "") if isinstance(answer, dict) else (None, "the answer is no JSON object")
+
+
+def _was_refused(error: requests.RequestException) -> bool:
+    """Tell whether no connection was made at all, so that nothing of the request can have arrived."""
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    return any(kind.__name__ == "NewConnectionError" for kind in type(reason).__mro__)
 
 
 def _sound(code: str) -> str:

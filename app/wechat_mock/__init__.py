@@ -18,6 +18,7 @@ from app.wechat_mock.accounts import SEEDED_ACCOUNTS, Account
 from app.wechat_mock.cgi import make_cgi
 from app.wechat_mock.demo import make_demo
 from app.wechat_mock.errors import RefusedToStart
+from app.wechat_mock.notices import MESSAGES_PER_DAY
 from app.wechat_mock.pages import make_pages
 from app.wechat_mock.platform import App, Platform, parse_apps
 from app.wechat_mock.sns import make_sns
@@ -38,12 +39,13 @@ def create_mock(
     apps: Iterable[App],
     redirect_hosts: Iterable[str] = DEFAULT_REDIRECT_HOSTS,
     clock: Callable[[], float] = time.time,
+    messages_per_day: int = MESSAGES_PER_DAY,
 ) -> Flask:
     """Return the mock as a Flask application.
 
     `database_path` is a SQLite file of its own (":memory:" for one that goes with the process). `apps` are the
     registered AppIDs with their secrets; `redirect_hosts` are host names, without port, that a browser may be sent
-    back to. `clock` gives Unix seconds. Raises RefusedToStart when no app is registered.
+    back to. `clock` gives Unix seconds; `messages_per_day` is the quota of subscribe messages. Raises RefusedToStart when no app is registered.
     """
     platform = Platform(Tables(database_path), apps, redirect_hosts, clock)
     platform.seed(seed_accounts)
@@ -53,7 +55,7 @@ def create_mock(
     flask_app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     flask_app.register_blueprint(make_pages(platform), url_prefix=public_prefix)
     flask_app.register_blueprint(make_sns(platform), url_prefix=f"{public_prefix}/sns")
-    flask_app.register_blueprint(make_cgi(platform), url_prefix=public_prefix)
+    flask_app.register_blueprint(make_cgi(platform, messages_per_day), url_prefix=public_prefix)
     flask_app.register_blueprint(make_demo(platform), url_prefix=f"{public_prefix}/_demo")
 
     @flask_app.after_request

@@ -1,6 +1,7 @@
-"""/cgi-bin and /wxa: what a server asks in its own name, with an access token in the query.
+"""/cgi-bin, /wxa and /wxaapi: what a server asks in its own name, with an access token in the query.
 
-developers.weixin.qq.com: getAccessToken, getStableAccessToken, getTicket, checkSessionKey, getPhoneNumber.
+developers.weixin.qq.com: getAccessToken, getStableAccessToken, getTicket, checkSessionKey, getPhoneNumber,
+subscribeMessage.send, getTemplateList.
 """
 
 import hmac
@@ -9,6 +10,7 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
+from app.wechat_mock import notices
 from app.wechat_mock.accounts import openid_of
 from app.wechat_mock.answers import CGI_CONTENT_TYPE, answer, cgi_refusal
 from app.wechat_mock.errors import Refusal
@@ -18,8 +20,8 @@ from app.wechat_mock.servertokens import issue_plain_token, jsapi_ticket, requir
 _EITHER = ("GET", "POST")
 
 
-def make_cgi(platform: Platform) -> Blueprint:
-    """Return the doors below /cgi-bin and /wxa."""
+def make_cgi(platform: Platform, messages_per_day: int = notices.MESSAGES_PER_DAY) -> Blueprint:
+    """Return the doors below /cgi-bin, /wxa and /wxaapi."""
     bp = Blueprint("cgi", __name__)
 
     def require_token() -> App:
@@ -88,6 +90,21 @@ def make_cgi(platform: Platform) -> Blueprint:
             "watermark": {"timestamp": int(platform.now()), "appid": app.appid},
         }
         return answer({"errcode": 0, "errmsg": "ok", "phone_info": phone_info}, CGI_CONTENT_TYPE)
+
+    @bp.route("/cgi-bin/message/subscribe/send", methods=_EITHER)
+    def subscribe_send() -> Response:
+        app = require_token()
+        notices.send(platform, app, _posted_object(), messages_per_day)
+        return answer({"errcode": 0, "errmsg": "ok"}, CGI_CONTENT_TYPE)
+
+    @bp.get("/wxaapi/newtmpl/gettemplate")
+    def gettemplate() -> Response:
+        require_token()
+        data = [
+            {"priTmplId": t.id, "title": t.title, "content": t.content, "example": "", "type": 2}
+            for t in notices.TEMPLATES.values()
+        ]
+        return answer({"errcode": 0, "errmsg": "ok", "data": data}, CGI_CONTENT_TYPE)
 
     return bp
 

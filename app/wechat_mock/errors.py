@@ -27,10 +27,10 @@ class PageRefused(MockError):
 class Refusal(MockError):
     """An API call that fails with `errcode`; its text comes from TEXTS."""
 
-    def __init__(self, errcode: int, *, hinted: bool = False) -> None:
-        super().__init__(TEXTS[errcode])
+    def __init__(self, errcode: int, *, hinted: bool = False, more: str = "") -> None:
+        super().__init__(TEXTS[errcode] + more)
         self.errcode = errcode
-        self.text = TEXTS[errcode]
+        self.text = TEXTS[errcode] + more
         self.hinted = hinted
 
 
@@ -45,6 +45,7 @@ TEXTS = {
     40013: "invalid appid",
     40029: "invalid code",
     40030: "invalid refresh_token",
+    40037: "invalid template_id",
     40097: "invalid args",
     40125: "invalid appsecret",
     40163: "code been used",
@@ -55,9 +56,11 @@ TEXTS = {
     42001: "access_token expired",
     42002: "refresh_token expired",
     43002: "require POST method",
+    43101: "user refuse to accept the msg",
     44002: "empty post data",
     45009: "reach max api daily quota limit",
     47001: "data format error",
+    47003: "argument invalid!",
     48001: "api unauthorized",
     87008: "invalid sig_method",
     87009: "invalid signature",

@@ -39,6 +39,17 @@ CREATE TABLE IF NOT EXISTS mini_session (
     appid TEXT NOT NULL, openid TEXT NOT NULL, account_id TEXT NOT NULL, generation INTEGER NOT NULL,
     PRIMARY KEY (appid, openid)
 ) STRICT;
+CREATE TABLE IF NOT EXISTS accepted (
+    appid TEXT NOT NULL, openid TEXT NOT NULL, template TEXT NOT NULL, count INTEGER NOT NULL,
+    PRIMARY KEY (appid, openid, template)
+) STRICT;
+CREATE TABLE IF NOT EXISTS message (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, account_id TEXT NOT NULL, template TEXT NOT NULL, fields TEXT NOT NULL,
+    page TEXT NOT NULL, sent_at REAL NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS sent_on (
+    appid TEXT NOT NULL, day INTEGER NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (appid, day)
+) STRICT;
 """
 
 
