@@ -48,7 +48,7 @@ ROOMS = {
     ),
     "app.adapters": Room(
         ours=("app.adapters", "app.models", "app.ports", "app.domain", "ledger"),
-        vendors=("Crypto", "argon2", "redis", "requests", "sqlalchemy", "structlog"),
+        vendors=("argon2", "cryptography", "redis", "requests", "sqlalchemy", "structlog"),
     ),
     # What the doors share opens the transaction, and so knows the tables of events and of answers given.
     "app.web": Room(

@@ -16,7 +16,8 @@ import time
 from hashlib import sha256
 from pathlib import Path
 
-from Crypto.Cipher import AES
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import BigInteger, Column, Engine, LargeBinary, MetaData, String, Table, bindparam, insert, select
 
 from app.adapters.errors import KeyringUnavailable, SealBroken
@@ -46,7 +47,6 @@ INDEX_OWNER = "blind-index"  # the owner under which the index's own random key 
 CACHE_SECONDS = 60.0
 CACHE_KEYS = 50_000
 NONCE_BYTES = 12
-TAG_BYTES = 16
 
 
 class MasterKey:
@@ -92,19 +92,14 @@ class MasterKey:
 def encrypt(key: bytes, plaintext: bytes, associated: bytes) -> bytes:
     """Return nonce (12) || ciphertext || tag (16), AES-256-GCM (NIST SP 800-38D) with a random nonce."""
     nonce = secrets.token_bytes(NONCE_BYTES)
-    cipher = AES.new(key, AES.MODE_GCM, nonce=nonce)
-    cipher.update(associated)
-    ciphertext, tag = cipher.encrypt_and_digest(plaintext)
-    return nonce + ciphertext + tag
+    return nonce + AESGCM(key).encrypt(nonce, plaintext, associated)
 
 
 def decrypt(key: bytes, sealed: bytes, associated: bytes) -> bytes:
     """Undo `encrypt`. Raises SealBroken when a byte, the key or the place (`associated`) is another."""
-    cipher = AES.new(key, AES.MODE_GCM, nonce=sealed[:NONCE_BYTES])
-    cipher.update(associated)
     try:
-        return cipher.decrypt_and_verify(sealed[NONCE_BYTES:-TAG_BYTES], sealed[-TAG_BYTES:])
-    except ValueError:
+        return AESGCM(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], associated)
+    except (InvalidTag, ValueError):  # ValueError: fewer bytes than a nonce
         raise SealBroken("a sealed payload does not open: it was changed, moved, or sealed under another key") from None
 
 

@@ -7,6 +7,7 @@ from app.models.fairness import Appeal, MoveOffer, Strike, WaitlistEntry
 from app.models.orders import LabDay, LabOrder, ReportVersion
 from app.models.outbox import DayClose, MessageQuota, OutboxMessage
 from app.models.people import Consent, Patient
+from app.models.prepared import Prepared
 from app.models.queueing import PriorityGrant, QueueLine, TicketMove
 from app.models.receipts import Event, IdempotencyKey, Opening, RefusalSeen, SubjectChain
 from app.models.slips import Slip
@@ -37,6 +38,7 @@ __all__ = [
     "Opening",
     "OutboxMessage",
     "Patient",
+    "Prepared",
     "ProofCode",
     "Queue",
     "RecoveryCode",

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import and_, bindparam, select, update
@@ -23,10 +24,10 @@ from app.domain.checkin import Presence
 from app.domain.errors import AppointmentMoved, NotFound, VenueCodeUnknown
 from app.domain.ids import new_ref
 from app.domain.tickets import format_ticket
-from app.models import Appointment, Clinic, ClinicSession, Queue, Ticket
+from app.models import Appointment, Clinic, ClinicSession, Prepared, Queue, Ticket
 from app.services import booking, clinics, events, rights
 from app.services.booking import AppointmentView
-from app.services.sealing import write_first, write_next
+from app.services.sealing import held, write_first, write_next
 
 PLACES_PER_NUMBER = 1000  # `order_key` counts in thousandths of a place, so that somebody fits between two numbers
 
@@ -160,22 +161,36 @@ class _Visit(NamedTuple):
     rules: dict[str, Any]
 
 
-_LOCKED = (
-    select(Appointment, ClinicSession.queue_id, ClinicSession.kind, ClinicSession.clinician_ref, Clinic.rules)
-    .join(ClinicSession, ClinicSession.id == Appointment.session_id)
-    .join(Clinic, Clinic.id == Appointment.clinic_id)
-    .where(Appointment.id.in_(bindparam("ids", expanding=True)))
-    .order_by(Appointment.patient_ref, Appointment.starts_at, Appointment.id)
-    .with_for_update(of=Appointment)
-)
+_COLUMNS = Appointment.__table__.columns.keys()
+
+
+@cache
+def _locking(count: int) -> Prepared:
+    """Return the statement that locks `count` appointments, in the order of their subjects."""
+    return Prepared(
+        select(
+            *Appointment.__table__.columns,
+            ClinicSession.queue_id,
+            ClinicSession.kind,
+            ClinicSession.clinician_ref,
+            Clinic.rules,
+        )
+        .join(ClinicSession, ClinicSession.id == Appointment.session_id)
+        .join(Clinic, Clinic.id == Appointment.clinic_id)
+        .where(Appointment.id.in_([bindparam(f"id{n}", type_=Appointment.id.type) for n in range(count)]))
+        .order_by(Appointment.patient_ref, Appointment.starts_at, Appointment.id)
+        .with_for_update(of=Appointment)
+    )
 
 
 def _locked(session: Session, appointment_ids: Set[str]) -> list[_Visit]:
     """Return the visits, locked in the order of their subjects. Raises NotFound unless all are there."""
-    found = session.execute(_LOCKED, {"ids": list(appointment_ids)}).all()
-    if len(found) != len(appointment_ids):
+    session.flush()
+    named = {f"id{n}": appointment_id for n, appointment_id in enumerate(appointment_ids)}
+    found = _locking(len(named)).all(session.connection(), **named)
+    if len(found) != len(named):
         raise NotFound()
-    return [_Visit(*row) for row in found]
+    return [_Visit(held(Appointment, dict(zip(_COLUMNS, row, strict=False))), *row[len(_COLUMNS) :]) for row in found]
 
 
 def _by_patient(session: Session, actor: Actor, visit: _Visit, presence: Presence | None, now: datetime) -> Issued:
@@ -206,7 +221,7 @@ def _require_booked(row: Appointment) -> None:
         raise AppointmentMoved(state=row.state)
 
 
-_NEXT_NUMBER = (
+_NEXT_NUMBER = Prepared(
     update(Queue.__table__)
     .where(Queue.id == bindparam("queue"))
     .values(last_number=Queue.last_number + 1)
@@ -216,23 +231,26 @@ _NEXT_NUMBER = (
 
 def _issue(session: Session, actor: Actor, visit: _Visit, method: str, now: datetime) -> Issued:
     row = visit.appointment
-    number, letter = session.connection().execute(_NEXT_NUMBER, {"queue": visit.queue_id}).one()
-    ticket = Ticket(
-        id=new_ref(),
-        queue_id=visit.queue_id,
-        letter=letter,
-        number=number,
-        appointment_id=row.id,
-        patient_ref=row.patient_ref,
-        session_id=row.session_id,
-        clinician_ref=visit.clinician_ref if visit.kind == "expert" else None,
-        state="waiting",
-        order_key=int(queue_rules.first_place(number) * PLACES_PER_NUMBER),
-        calls=0,
-        passes=0,
-        method=method,
-        checked_in_at=now,
-        changed_at=now,
+    [(number, letter)] = _NEXT_NUMBER.all(session.connection(), queue=visit.queue_id)
+    ticket = held(
+        Ticket,
+        {
+            "id": new_ref(),
+            "queue_id": visit.queue_id,
+            "letter": letter,
+            "number": number,
+            "appointment_id": row.id,
+            "patient_ref": row.patient_ref,
+            "session_id": row.session_id,
+            "clinician_ref": visit.clinician_ref if visit.kind == "expert" else None,
+            "state": "waiting",
+            "order_key": int(queue_rules.first_place(number) * PLACES_PER_NUMBER),
+            "calls": 0,
+            "passes": 0,
+            "method": method,
+            "checked_in_at": now,
+            "changed_at": now,
+        },
     )
     write_next(session, row, state="checked_in")
     write_first(session, ticket)

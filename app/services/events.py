@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from app.domain import events as catalogue
 from app.domain.actor import Actor
 from app.domain.ids import new_event_id
-from app.models import HOSPITAL, Bound, Event, SubjectChain, projected, to_ms
+from app.models import HOSPITAL, Bound, Event, Prepared, SubjectChain, projected, to_ms
 from app.services.sealing import object_of, vault_of
 from ledger.entry import canonical_json, chain_link, entry_of, own_hash
 
@@ -97,35 +97,27 @@ def record(
     )
     connection = session.connection()
     serial = session.info["add_pending"](connection, entry, to_ms(now))
-    connection.execute(
-        _ADD_EVENT,
-        {
-            "id": event_id,
-            "serial": serial,
-            "entry": entry,
-            "subject_ref": subject,
-            "seq": seq,
-            "at": now,
-            "type": event_type,
-            "side": catalogue.CATALOGUE[event_type].side,
-            "actor_kind": actor.kind,
-            "actor_ref": actor.ref,
-            "sealed": sealed,
-        },
-    )
+    _ADD_EVENT.run(
+        connection, id=event_id, serial=serial, entry=entry, subject_ref=subject, seq=seq, at=now, type=event_type,
+        side=catalogue.CATALOGUE[event_type].side, actor_kind=actor.kind, actor_ref=actor.ref, sealed=sealed,
+    )  # fmt: skip
     _move_chain(session, subject, seq, chain_link(own_salt, entry))
     event = Recorded(event_id, serial)
     session.info.setdefault("recorded", []).append(event)
     return event
 
 
-# Every act runs these. They go past SQLAlchemy's unit of work, which takes three times as long and would say no more.
-_ADD_EVENT = insert(Event.__table__)
-_CHAIN = (
+# Every act runs these.
+_ADD_EVENT = Prepared(insert(Event.__table__))
+_CHAIN = Prepared(
     select(SubjectChain.seq, SubjectChain.next_prev).where(SubjectChain.subject == bindparam("of")).with_for_update()
 )
-_ADD_CHAIN = insert(SubjectChain.__table__)
-_MOVE_CHAIN = update(SubjectChain.__table__).where(SubjectChain.subject == bindparam("of"))
+_ADD_CHAIN = Prepared(insert(SubjectChain.__table__))
+_MOVE_CHAIN = Prepared(
+    update(SubjectChain.__table__)
+    .where(SubjectChain.subject == bindparam("of"))
+    .values(seq=bindparam("to"), next_prev=bindparam("then"))
+)
 
 
 def _lock_chain(session: Session, subject: str | None) -> tuple[int, bytes]:
@@ -135,9 +127,9 @@ def _lock_chain(session: Session, subject: str | None) -> tuple[int, bytes]:
     held: dict[str, tuple[int, bytes]] = session.info.setdefault("chains", {})
     if key not in held:
         connection = session.connection()
-        row = connection.execute(_CHAIN, {"of": key}).first()
+        row = _CHAIN.first(connection, of=key)
         if row is None:
-            connection.execute(_ADD_CHAIN, {"subject": key, "seq": 0, "next_prev": FIRST_PREV})
+            _ADD_CHAIN.run(connection, subject=key, seq=0, next_prev=FIRST_PREV)
         held[key] = (0, FIRST_PREV) if row is None else (row.seq, row.next_prev)
     seq, prev = held[key]
     return seq + 1, prev
@@ -145,7 +137,7 @@ def _lock_chain(session: Session, subject: str | None) -> tuple[int, bytes]:
 
 def _move_chain(session: Session, subject: str | None, seq: int, next_prev: bytes) -> None:
     key = subject or HOSPITAL
-    session.connection().execute(_MOVE_CHAIN, {"of": key, "seq": seq, "next_prev": next_prev})
+    _MOVE_CHAIN.run(session.connection(), of=key, to=seq, then=next_prev)
     session.info["chains"][key] = (seq, next_prev)
 
 

@@ -22,7 +22,7 @@ from app.domain.calendar import hospital_day
 from app.domain.documents import DocumentKind, Passport, ResidentID, document_key
 from app.domain.errors import NotFound, Refused
 from app.domain.ids import new_ref
-from app.models import Consent, Link, Patient
+from app.models import Consent, Link, Patient, Prepared
 from app.services import accounts, events
 from app.services.sealing import open_payload, seal_again, seal_next, vault_of
 
@@ -241,7 +241,7 @@ def links_of(session: Session, account_ref: str) -> list[LinkView]:
     return views
 
 
-_LINK_FOR = (
+_LINK_FOR = Prepared(
     select(
         Link.account_ref,
         Link.patient_ref,
@@ -264,7 +264,7 @@ def link_for(session: Session, account_ref: str, patient_ref: str) -> access.Lin
     A pending link to an existing record is no tie at all: it opens nothing and shows nothing.
     """
     session.flush()  # a link that this act made or changed counts
-    link = session.connection().execute(_LINK_FOR, {"account": account_ref, "patient": patient_ref}).first()
+    link = _LINK_FOR.first(session.connection(), account=account_ref, patient=patient_ref)
     if link is None or (link.state == "pending" and link.relation == "self"):
         return None
     return access.Link(

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.domain.actor import Actor, ActorKind, Role
 from app.domain.ids import new_ref
-from app.models import Screen, Staff, StaffGrant, WebSession
+from app.models import Prepared, Screen, Staff, StaffGrant, WebSession
 
 LIFETIME = {
     "patient": timedelta(days=30),
@@ -82,20 +82,22 @@ def touch(session: Session, token: str, now: datetime) -> None:
     session.execute(update(WebSession).where(WebSession.token_hash == hash_token(token)).values(seen_at=now))
 
 
-_BY_TOKEN = select(
-    WebSession.ref,
-    WebSession.kind,
-    WebSession.owner_ref,
-    WebSession.seen_at,
-    WebSession.expires_at,
-    WebSession.ended_at,
-).where(WebSession.token_hash == bindparam("token_hash"))
+_BY_TOKEN = Prepared(
+    select(
+        WebSession.ref,
+        WebSession.kind,
+        WebSession.owner_ref,
+        WebSession.seen_at,
+        WebSession.expires_at,
+        WebSession.ended_at,
+    ).where(WebSession.token_hash == bindparam("token_hash"))
+)
 
 
 def find(session: Session, kinds: tuple[str, ...], token: str, now: datetime) -> SignedIn | None:
     """Return who holds `token` at a door that takes `kinds`, or None: unknown, ended, expired, idle, or disabled."""
     session.flush()  # a session that was begun a moment ago counts
-    row = session.connection().execute(_BY_TOKEN, {"token_hash": hash_token(token)}).first()
+    row = _BY_TOKEN.first(session.connection(), token_hash=hash_token(token))
     if row is None or row.kind not in kinds or row.ended_at is not None:
         return None
     if now >= row.expires_at or now - row.seen_at >= IDLE[row.kind]:

@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session
 
 from app.domain.actor import ANONYMOUS, Actor
 from app.domain.errors import Conflict, NotAllowed, NotFound, Refused
-from app.models import HOSPITAL, IdempotencyKey, RefusalSeen
+from app.models import HOSPITAL, IdempotencyKey, Prepared, RefusalSeen
 from app.services import events
 from app.services.events import Recorded
 from app.services.sealing import vault_of
@@ -144,7 +144,7 @@ def act(actor: Actor | None = None, *, is_keyed: bool = True) -> Iterator[Act]:
                     "event_ids": " ".join(e.id for e in doing.events),
                     "created_at": now,
                 }
-                session.connection().execute(_KEEP, kept)
+                _KEEP.run(session.connection(), **kept)
     except Refused as refusal:
         record_refusal(at_house, who, refusal, now)
         raise
@@ -213,14 +213,16 @@ def _idempotency(actor: Actor) -> tuple[bytes | None, bytes]:
     return scope, hashlib.sha256(body).digest()
 
 
-_KEEP = insert(IdempotencyKey.__table__)
-_KNOWN = select(IdempotencyKey.body_digest, IdempotencyKey.answer, IdempotencyKey.event_ids).where(
-    IdempotencyKey.scope == bindparam("scope")
+_KEEP = Prepared(insert(IdempotencyKey.__table__))
+_KNOWN = Prepared(
+    select(IdempotencyKey.body_digest, IdempotencyKey.answer, IdempotencyKey.event_ids).where(
+        IdempotencyKey.scope == bindparam("scope")
+    )
 )
 
 
 def _replay_if_known(session: Session, actor: Actor, scope: bytes, digest: bytes) -> None:
-    known = session.connection().execute(_KNOWN, {"scope": scope}).first()
+    known = _KNOWN.first(session.connection(), scope=scope)
     if known is None:
         return
     if known.body_digest != digest:
