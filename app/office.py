@@ -21,11 +21,11 @@ from app.domain.calendar import instant
 from app.domain.errors import NotFound, Refused
 from app.domain.tickets import QUEUE_LETTERS
 from app.models import Clinic, Department, Room, Staff
-from app.services import planning, staff
+from app.services import planning, screens, staff
 from app.web.house import house
 
 PASSWORD_BYTES = 12
-ROLES = ("doctor", "desk", "admin", "auditor")
+ROLES = ("doctor", "desk", "lab", "pharmacist", "admin", "auditor")
 
 
 @contextmanager
@@ -77,10 +77,22 @@ def init_office(app: Flask) -> None:
     @click.argument("clinic")
     @click.argument("name_zh")
     @click.argument("name_en")
-    def create_room(clinic: str, name_zh: str, name_en: str) -> None:
+    @click.option("--area", nargs=2, metavar="ZH EN", help="Where its people wait: 2号候诊区 'waiting area 2'.")
+    def create_room(clinic: str, name_zh: str, name_en: str, area: tuple[str, str] | None) -> None:
         """Make a room. Prints its id."""
+        area_zh, area_en = area or (None, None)
         with office() as (session, now):
-            click.echo(planning.create_room(session, SYSTEM, clinic, name_zh, name_en, now))
+            click.echo(
+                planning.create_room(session, SYSTEM, clinic, name_zh, name_en, now, area_zh=area_zh, area_en=area_en)
+            )
+
+    @app.cli.command("screen-names")
+    @click.argument("clinic")
+    @click.argument("policy", type=click.Choice(screens.NAMES))
+    def screen_names(clinic: str, policy: str) -> None:
+        """Say what a clinic's screens show of a name: none, or masked (never in sensitive departments)."""
+        with office() as (session, now):
+            screens.set_names(session, SYSTEM, clinic, policy, now)
 
     @app.cli.command("create-staff")
     @click.argument("clinic")

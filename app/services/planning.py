@@ -69,12 +69,29 @@ def create_department(
     return row.id
 
 
-def create_room(session: Session, actor: Actor, clinic_id: str, name_zh: str, name_en: str, now: datetime) -> str:
-    """Return the id of a new room. Raises NotFound for no such clinic."""
+def create_room(
+    session: Session,
+    actor: Actor,
+    clinic_id: str,
+    name_zh: str,
+    name_en: str,
+    now: datetime,
+    *,
+    area_zh: str | None = None,
+    area_en: str | None = None,
+) -> str:
+    """Return the id of a new room; `area` is where its people wait. Raises NotFound for no such clinic."""
     _require_office(actor, now)
     if session.get(Clinic, clinic_id) is None:
         raise NotFound()
-    row = Room(id=new_ref(), clinic_id=clinic_id, name_zh=name_zh, name_en=name_en)
+    row = Room(
+        id=new_ref(),
+        clinic_id=clinic_id,
+        name_zh=name_zh,
+        name_en=name_en,
+        area_zh=area_zh or None,
+        area_en=area_en or None,
+    )
     session.add(row)
     session.flush()
     events.record(session, "room.created", actor, now)

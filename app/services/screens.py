@@ -29,6 +29,7 @@ PAIRING_LIFE = timedelta(minutes=10)
 MAKING_READY = 2  # how many of each line are asked to get ready
 FRESH_FOR = timedelta(seconds=20)
 PURPOSE = "screen"
+NAMES = ("none", "masked")  # what the screens of a clinic show of a name
 
 
 @dataclass(frozen=True)
@@ -137,6 +138,19 @@ def screens_of(session: Session, actor: Actor, clinic_id: str, now: datetime) ->
         .order_by(Screen.paired_at.desc(), Screen.ref)
     )
     return [ScreenView(row.ref, names[row.clinic_id], row.paired_at) for row in rows]
+
+
+def set_names(session: Session, actor: Actor, clinic_id: str, policy: str, now: datetime) -> None:
+    """Set what the clinic's screens show of a name: one of `NAMES`. Raises NotFound, NotAllowed."""
+    if policy not in NAMES:
+        raise ValueError("no such policy")
+    if actor.kind != "system":
+        rights.manage_staff(actor, now)
+    clinic = session.get(Clinic, clinic_id)
+    if clinic is None:
+        raise NotFound()
+    clinic.screen_names = policy
+    events.record(session, "rules.changed", actor, now, detail={"rule": "screen_names"})
 
 
 def board(session: Session, actor: Actor, now: datetime) -> Board:

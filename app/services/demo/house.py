@@ -16,7 +16,11 @@ from app.services.demo.cast import WORKERS
 
 CLINIC_ZH, CLINIC_EN = "明诊示范门诊", "Mingzhen Demonstration Clinic"
 DEPARTMENTS = (("内科", "Internal medicine", "A"), ("儿科", "Paediatrics", "B"))
-ROOMS = (("1 诊室", "Room 1"), ("2 诊室", "Room 2"), ("3 诊室", "Room 3"))
+ROOMS = (
+    ("1 诊室", "Room 1", "1 号候诊区", "waiting area 1"),
+    ("2 诊室", "Room 2", "1 号候诊区", "waiting area 1"),
+    ("3 诊室", "Room 3", "2 号候诊区", "waiting area 2"),
+)
 
 
 @dataclass(frozen=True)
@@ -40,8 +44,8 @@ def build(session: Session, hash_password, now: datetime) -> None:  # type: igno
     clinic = planning.create_clinic(session, SYSTEM, CLINIC_ZH, CLINIC_EN, now)
     for position, (zh, en, letter) in enumerate(DEPARTMENTS):
         planning.create_department(session, SYSTEM, clinic, zh, en, letter, now, position=position)
-    for zh, en in ROOMS:
-        planning.create_room(session, SYSTEM, clinic, zh, en, now)
+    for zh, en, area_zh, area_en in ROOMS:
+        planning.create_room(session, SYSTEM, clinic, zh, en, now, area_zh=area_zh, area_en=area_en)
     password_hash = hash_password(secrets.token_urlsafe(32))
     for worker in WORKERS:
         staff.create(
