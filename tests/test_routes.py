@@ -6,7 +6,7 @@ from flask import Flask
 
 from tests.scene import routes
 
-ROLES = {"public", "patient", "doctor", "desk", "admin", "auditor", "screen"}
+ROLES = {"public", "patient", "doctor", "desk", "lab", "pharmacist", "admin", "auditor", "screen"}
 
 # method, address, endpoint. A line that goes is somebody's bookmark; a line that comes needs its row in tests/rows.py too.
 ROUTES = """
@@ -105,7 +105,11 @@ GET /staff/desk/now desk.board_now
 GET /staff/desk/screens desk.screen_list
 POST /staff/desk/screens/<screen_ref>/unpair desk.unpair
 POST /staff/desk/screens/code desk.show_code
+POST /staff/desk/sessions/<session_id>/call desk.call_next
+POST /staff/desk/tickets/<ticket_id>/pass desk.pass_over
 POST /staff/desk/tickets/<ticket_id>/put-back desk.put_back
+POST /staff/desk/tickets/<ticket_id>/recall desk.recall
+GET /staff/desk/visits/<appointment_id> desk.visit
 POST /staff/desk/visits/<appointment_id>/cancel desk.cancel
 POST /staff/desk/visits/<appointment_id>/check-in desk.check_in
 GET /staff/doctor/ doctor.queue
@@ -121,9 +125,11 @@ POST /staff/doctor/visits/<visit_id>/advice doctor.sign_advice
 POST /staff/doctor/visits/<visit_id>/diagnosis doctor.sign_diagnosis
 POST /staff/doctor/visits/<visit_id>/prescription doctor.sign_prescription
 POST /staff/doctor/visits/<visit_id>/results doctor.sign_results
+GET /staff/lab/ lab.work
+GET /staff/pharmacy/ pharmacy.work
 GET /staff/sign-in staff.sign_in
 POST /staff/sign-in staff.take_sign_in
-POST /staff/<any(doctor, desk, admin, auditor):area>/sign-out staff.sign_out
+POST /staff/<any(doctor, desk, lab, pharmacy, admin, auditor):area>/sign-out staff.sign_out
 GET /static/<path:filename> static
 GET /verify log.verify
 GET /visits/<appointment_id> patient.visit
@@ -150,7 +156,7 @@ def test_every_view_says_whom_it_is_for(app: Flask) -> None:
         audience = getattr(view, "audience", frozenset())
         assert audience and audience <= ROLES, rule.endpoint
         if rule.rule.startswith("/staff/") and rule.endpoint not in ("staff.sign_in", "staff.take_sign_in"):
-            assert audience <= {"doctor", "desk", "admin", "auditor"}, rule.endpoint
+            assert audience <= {"doctor", "desk", "lab", "pharmacist", "admin", "auditor"}, rule.endpoint
 
 
 def test_no_address_names_a_person_a_document_or_a_department(app: Flask) -> None:

@@ -1,53 +1,95 @@
 """The staff's boards: a clinic's day for its desk, a session's line for its doctor, everybody masked.
 
 Masked boards disclose nothing (promise A4); that one was opened is recorded once a sign-in, by `queueing.record_board`.
+The desk's rows come from one query; its counts and its lists are made of these rows and of nothing else.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from app.domain.actor import Actor
-from app.domain.errors import TicketUnreadable
-from app.domain.tickets import parse_ticket
-from app.models import Appointment, Queue, Ticket, Visit
-from app.services import booking, clinics, identity, lines, rights
-from app.services.booking import AppointmentView
-from app.services.clinics import SessionView
+from app.domain.board import Place, WaitLevels, parse_levels, place_of, verbs_of
+from app.domain.errors import NotFound, TicketUnreadable
+from app.domain.tickets import format_ticket, parse_ticket
+from app.models import Appointment, Clinic, ClinicSession, Department, Event, Room, Staff, Ticket, Visit
+from app.services import clinics, identity, lines, masks, rights
+from app.services.clinics import SessionView, Words
 from app.services.identity import Masked
 from app.services.lines import LineView, TicketView
 
-ROWS = 60  # a board is read by people: more than this of one kind are counted, not listed
-SEARCHED = 3000
+ROWS = 60  # a doctor's line is read by one person: more than this wait uncounted
+MOST_ROWS = 1500  # of one clinic and day: far more than a day holds
 PHONE_TAIL = 4
+ON_DAY = ("booked", "checked_in", "in_consult", "completed", "no_show")
 
 
 @dataclass(frozen=True)
-class DeskBoard:
-    """A clinic's day. Lists hold at most `ROWS`, counts are of everybody. `people` has whoever is listed, masked."""
+class DeskRow:
+    """One visit of today. `waits_since` is what its clock counts from (None: no clock); `line` is whose line it stands in,
+    a clinician's or, for a pool, the queue's; `before` counts who waits in front."""
 
-    expected: tuple[AppointmentView, ...]
-    waiting: tuple[TicketView, ...]
-    in_room: tuple[TicketView, ...]
-    missed: tuple[TicketView, ...]
-    count_expected: int
-    count_waiting: int
-    count_done: int
-    count_no_show: int
-    sessions: tuple[SessionView, ...]
-    people: dict[str, Masked]
+    id: str
+    place: Place
+    state: str
+    patient_ref: str
+    starts_at: datetime
+    session_id: str
+    department_id: str
+    department: Words
+    line: str
+    doctor: Words | None
+    room: Words | None
+    verbs: tuple[str, ...]
+    ticket_id: str | None = None
+    ticket: str = ""
+    passes: int = 0
+    calls: int = 0
+    waits_since: datetime | None = None
+    called_by: str | None = None
+    before: int | None = None
+    tail: str = ""  # of the phone, only where another row of the board looks the same
 
 
 @dataclass(frozen=True)
-class FoundToday:
-    """What the desk looked for: appointments of today, and who they are of, masked."""
+class RoomView:
+    """A session of today as the desk calls on its behalf: who is in the room, how many wait in its line."""
 
-    appointments: tuple[AppointmentView, ...]
-    people: dict[str, Masked]
+    session: SessionView
+    line: str
+    current: DeskRow | None
+    waiting: int
+
+
+@dataclass(frozen=True)
+class DeskDay:
+    """A clinic's day: everybody, by place; the sessions; how each person stands on a board."""
+
+    rows: tuple[DeskRow, ...]
+    rooms: tuple[RoomView, ...]
+    people: Mapping[str, Masked]
+    levels: WaitLevels
+
+    def counts(self, rows: Sequence[DeskRow] | None = None) -> dict[str, int]:
+        """Return how many of `rows` (all) stand in each place."""
+        counted = Counter(row.place for row in (self.rows if rows is None else rows))
+        return {place.value: counted[place] for place in Place}
+
+
+@dataclass(frozen=True)
+class OpenedRow:
+    """One row of the board by itself, and the sessions of its department: where it may be moved to."""
+
+    row: DeskRow
+    clinic_id: str
+    rooms: tuple[RoomView, ...]
 
 
 @dataclass(frozen=True)
@@ -60,63 +102,47 @@ class DoctorBoard:
     visit_id: str | None
 
 
-def desk_board(session: Session, actor: Actor, clinic_id: str, now: datetime) -> DeskBoard:
+def desk_board(session: Session, actor: Actor, clinic_id: str, now: datetime) -> DeskDay:
     """Return the clinic's day for its desk. Raises NotAllowed."""
     rights.run_desk(actor, clinic_id, now)
-    from_at, to_at = clinics.around_today(now)
-    today = and_(Appointment.clinic_id == clinic_id, Appointment.starts_at >= from_at, Appointment.starts_at < to_at)
-    counted = select(Appointment.state, func.count()).where(today).group_by(Appointment.state)
-    counts = {row[0]: row[1] for row in session.execute(counted)}
-    expected = booking.views(session, and_(today, Appointment.state == "booked"), now, limit=ROWS)
-    tickets = lines.tickets_in(session, clinic_id, now)
-    waiting = [t for t in tickets if t.state == "waiting"]
-    shown = tuple(waiting[:ROWS])
-    in_room = tuple(t for t in tickets if t.state in lines.IN_ROOM)
-    missed = tuple(t for t in tickets if t.state == "missed")[:ROWS]
-    refs = {row.patient_ref for rows in (expected, shown, in_room, missed) for row in rows}
-    return DeskBoard(
-        expected=tuple(expected),
-        waiting=shown,
-        in_room=in_room,
-        missed=missed,
-        count_expected=counts.get("booked", 0),
-        count_waiting=len(waiting),
-        count_done=counts.get("completed", 0),
-        count_no_show=counts.get("no_show", 0),
-        sessions=tuple(clinics.sessions_in(session, clinic_id, now)),
-        people=identity.masked(session, refs, now),
+    standing = {t.id: t for t in lines.tickets_in(session, clinic_id, now)}
+    rows = [_standing(row, standing) for row in _rows(session, clinic_id, now)]
+    people = masks.masked(session, {row.patient_ref for row in rows}, now)
+    order = {place: n for n, place in enumerate(Place)}
+    rows.sort(key=lambda r: (order[r.place], r.before or 0, r.waits_since or r.starts_at, r.id))
+    rows = _told_apart(rows, people)
+    return DeskDay(
+        rows=tuple(rows),
+        rooms=tuple(_rooms(clinics.sessions_in(session, clinic_id, now), rows)),
+        people=people,
+        levels=parse_levels(session.get_one(Clinic, clinic_id).rules.get("desk")),
     )
 
 
-def find(session: Session, actor: Actor, clinic_id: str, typed: str, now: datetime) -> FoundToday:
-    """Return today's appointments at the desk's clinic that a typed ticket ("A001") or the last four digits of the phone on
-    file name. Raises NotAllowed; what is neither finds nothing.
+def opened_row(session: Session, actor: Actor, appointment_id: str, now: datetime) -> OpenedRow:
+    """Return one row of the board of its clinic. Raises NotFound for what does not stand on it, NotAllowed."""
+    appointment = session.get(Appointment, appointment_id)
+    if appointment is None:
+        raise NotFound()
+    board = desk_board(session, actor, appointment.clinic_id, now)
+    row = next((row for row in board.rows if row.id == appointment_id), None)
+    if row is None:
+        raise NotFound()
+    rooms = tuple(room for room in board.rooms if room.session.department_id == row.department_id)
+    return OpenedRow(row, appointment.clinic_id, rooms)
 
-    Phones are sealed, so digits are looked for among the people of the day, `SEARCHED` of them at most.
+
+def find(session: Session, actor: Actor, clinic_id: str, typed: str, now: datetime) -> tuple[DeskRow, ...]:
+    """Return the rows of the board that typed or scanned text names: a ticket ("A001"), the last four digits of the phone
+    on file, a slip's link. Text that is none of these names nobody. Raises NotAllowed.
     """
-    rights.run_desk(actor, clinic_id, now)
-    from_at, to_at = clinics.around_today(now)
-    living = Appointment.state.in_(("booked", "checked_in", "in_consult", "completed", "no_show"))
-    today = and_(
-        Appointment.clinic_id == clinic_id, Appointment.starts_at >= from_at, Appointment.starts_at < to_at, living
-    )
+    board = desk_board(session, actor, clinic_id, now)
     text = typed.strip()
-    if len(text) == PHONE_TAIL and text.isascii() and text.isdigit():
-        refs = session.scalars(select(Appointment.patient_ref).where(today).distinct().limit(SEARCHED)).all()
-        people = {ref: who for ref, who in identity.masked(session, refs, now).items() if who.phone_tail == text}
-        named = Appointment.patient_ref.in_(people)
-    else:
-        try:
-            letter, number = parse_ticket(text)
-        except TicketUnreadable:
-            return FoundToday((), {})
-        named = Appointment.id.in_(
-            select(Ticket.appointment_id)
-            .join(Queue, Queue.id == Ticket.queue_id)
-            .where(Queue.clinic_id == clinic_id, Ticket.letter == letter, Ticket.number == number)
-        )
-    rows = booking.views(session, and_(today, named), now, limit=ROWS)
-    return FoundToday(tuple(rows), identity.masked(session, {row.patient_ref for row in rows}, now))
+    for finder in FINDERS:
+        found = finder(session, board, text)
+        if found is not None:
+            return tuple(row for row in board.rows if row.id in found)
+    return ()
 
 
 def doctor_board(session: Session, actor: Actor, session_id: str, now: datetime) -> DoctorBoard:
@@ -129,3 +155,133 @@ def doctor_board(session: Session, actor: Actor, session_id: str, now: datetime)
         refs.add(line.current.patient_ref)
         visit_id = session.scalar(select(Visit.id).where(Visit.appointment_id == line.current.appointment_id))
     return DoctorBoard(line, shown, identity.masked(session, refs, now), visit_id)
+
+
+# Finding: each says whom a text names, or None where the text is not of its kind
+
+Finder = Callable[[Session, DeskDay, str], "set[str] | None"]
+
+
+def _by_phone_tail(_session: Session, board: DeskDay, text: str) -> set[str] | None:
+    if not (len(text) == PHONE_TAIL and text.isascii() and text.isdigit()):
+        return None
+    whose = {ref for ref, who in board.people.items() if who.phone_tail == text}
+    return {row.id for row in board.rows if row.patient_ref in whose}
+
+
+def _by_ticket(_session: Session, board: DeskDay, text: str) -> set[str] | None:
+    try:
+        ticket = format_ticket(*parse_ticket(text))
+    except TicketUnreadable:
+        return None
+    return {row.id for row in board.rows if row.ticket == ticket}
+
+
+_EVENT_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def _by_slip(session: Session, board: DeskDay, text: str) -> set[str] | None:
+    """A slip's code is a link to the receipt of its check-in: whoever that is about. The event stays sealed."""
+    named = _EVENT_ID.search(text.lower())
+    if named is None:
+        return None
+    whose = session.scalar(select(Event.subject_ref).where(Event.id == named[0]))
+    return {row.id for row in board.rows if row.patient_ref == whose}
+
+
+FINDERS: tuple[Finder, ...] = (_by_phone_tail, _by_slip, _by_ticket)
+"""What the search understands, in this order. Whoever makes another code that people show puts its finder here."""
+
+
+# Private
+
+
+def _rows(session: Session, clinic_id: str, now: datetime) -> list[DeskRow]:
+    from_at, to_at = clinics.around_today(now)
+    called_to, own_room = Room.__table__.alias("called_to"), Room.__table__.alias("own_room")
+    found = session.execute(
+        select(
+            Appointment.id, Appointment.state, Appointment.patient_ref, Appointment.starts_at,
+            Ticket.id.label("ticket_id"), Ticket.letter, Ticket.number, Ticket.state.label("ticket_state"),
+            Ticket.clinician_ref, Ticket.called_by, Ticket.called_at, Ticket.checked_in_at, Ticket.passes, Ticket.calls,
+            ClinicSession.id.label("session_id"), ClinicSession.queue_id, ClinicSession.kind,
+            ClinicSession.clinician_ref.label("sits"), ClinicSession.department_id,
+            Department.name_zh, Department.name_en, Staff.name_zh.label("staff_zh"), Staff.name_en.label("staff_en"),
+            called_to.c.name_zh.label("called_zh"), called_to.c.name_en.label("called_en"),
+            own_room.c.name_zh.label("room_zh"), own_room.c.name_en.label("room_en"),
+        )
+        .outerjoin(Ticket, Ticket.appointment_id == Appointment.id)
+        .join(ClinicSession, ClinicSession.id == func.coalesce(Ticket.session_id, Appointment.session_id))
+        .join(Department, Department.id == ClinicSession.department_id)
+        .join(Staff, Staff.ref == ClinicSession.clinician_ref)
+        .join(own_room, own_room.c.id == ClinicSession.room_id)
+        .outerjoin(called_to, called_to.c.id == Ticket.room_id)
+        .where(
+            Appointment.clinic_id == clinic_id,
+            Appointment.starts_at >= from_at,
+            Appointment.starts_at < to_at,
+            or_(Appointment.state.in_(ON_DAY), Ticket.id.is_not(None)),
+        )
+        .order_by(Appointment.starts_at, Appointment.id)
+        .limit(MOST_ROWS)
+    )  # fmt: skip
+    return [_row(row) for row in found]
+
+
+def _row(row) -> DeskRow:  # type: ignore[no-untyped-def]
+    """Return the row of one visit; `row` is what `_rows` selects."""
+    place = place_of(row.state, row.ticket_state)
+    is_pool = row.kind == "general"
+    in_room = place is Place.IN_ROOM
+    room = Words(row.called_zh, row.called_en or "") if row.called_zh is not None else None
+    if room is None and not is_pool:
+        room = Words(row.room_zh, row.room_en)
+    return DeskRow(
+        id=row.id,
+        place=place,
+        state=row.ticket_state or row.state,
+        patient_ref=row.patient_ref,
+        starts_at=row.starts_at,
+        session_id=row.session_id,
+        department_id=row.department_id,
+        department=Words(row.name_zh, row.name_en),
+        line=row.called_by if in_room else row.queue_id if is_pool else row.sits,
+        doctor=None if is_pool else Words(row.staff_zh, row.staff_en or ""),
+        room=room,
+        verbs=verbs_of(row.state, row.ticket_state),
+        ticket_id=row.ticket_id,
+        ticket=format_ticket(row.letter, row.number) if row.ticket_id else "",
+        passes=row.passes or 0,
+        calls=row.calls or 0,
+        waits_since=None if place in (Place.DONE, Place.EXPECTED) else row.called_at if in_room else row.checked_in_at,
+        called_by=row.called_by if in_room else None,
+    )
+
+
+def _standing(row: DeskRow, standing: Mapping[str, TicketView]) -> DeskRow:
+    """Return the row with where its line says it stands."""
+    ticket = standing.get(row.ticket_id or "")
+    return row if ticket is None else replace(row, before=ticket.before)
+
+
+def _told_apart(rows: list[DeskRow], people: Mapping[str, Masked]) -> list[DeskRow]:
+    """Return the rows, with the phone's tail where the masked names of two different people on the board are the same."""
+    bearers: dict[str, set[str]] = {}
+    for ref, who in people.items():
+        bearers.setdefault(who.name, set()).add(ref)
+    return [
+        replace(row, tail=who.phone_tail)
+        if (who := people.get(row.patient_ref)) is not None and len(bearers[who.name]) > 1
+        else row
+        for row in rows
+    ]
+
+
+def _rooms(sittings: Sequence[SessionView], rows: Sequence[DeskRow]) -> list[RoomView]:
+    waiting = Counter(row.line for row in rows if row.place is Place.WAITING)
+    current = {row.called_by: row for row in rows if row.called_by is not None}
+    found = []
+    for sitting in sittings:
+        line = sitting.queue_id if sitting.kind == "general" else sitting.clinician_ref
+        found.append(RoomView(sitting, line, current.get(sitting.clinician_ref), waiting[line]))
+    return found

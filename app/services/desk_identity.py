@@ -1,4 +1,4 @@
-"""What the desk opens when a document lies before it."""
+"""What the desk opens: a row of its board, and whoever's document lies before it."""
 
 from __future__ import annotations
 
@@ -10,18 +10,37 @@ from sqlalchemy.orm import Session
 from app.domain.actor import Actor
 from app.domain.documents import DocumentKind
 from app.domain.errors import NotFound
-from app.models import Patient
+from app.models import Appointment, Patient
 from app.services import disclosure, guardianship, identity, people, rights
-from app.services.guardianship import GuardianRequest
+from app.services.guardianship import GuardianRequest, StandIn
 from app.services.identity import Identity
 
 
 @dataclass(frozen=True)
 class AtDesk:
-    """A person at the desk, unmasked, and who asks to be their guardian."""
+    """A person at the desk, unmasked; who asks to be their guardian; who holds them already, masked."""
 
     identity: Identity
     requests: tuple[GuardianRequest, ...]
+    held_by: tuple[StandIn, ...]
+
+
+def open_row(session: Session, actor: Actor, appointment_id: str, now: datetime) -> Identity:
+    """Return whose visit of the desk's own clinic this is, unmasked, recording the disclosure; no reason is asked.
+
+    Raises NotFound, NotAllowed.
+    """
+    row = session.get(Appointment, appointment_id)
+    if row is None:
+        raise NotFound()
+    rights.run_desk(actor, row.clinic_id, now)
+    rights.see_identity(session, actor, row.patient_ref, now)
+    patient = session.get_one(Patient, row.patient_ref)
+    detail = {"fields": "name document birth_on sex"}
+    disclosure.opened(
+        session, actor, "identity.opened", patient.ref, [patient], now, detail=detail, purpose="desk_board"
+    )
+    return identity.read_identity(session, patient)
 
 
 def open_by_document(
@@ -52,4 +71,5 @@ def open_person(session: Session, actor: Actor, patient_ref: str, now: datetime)
             disclosure.opened(
                 session, actor, "identity.opened", guardian.ref, [guardian], now, detail={"fields": "name"}, purpose="document_check"
             )  # fmt: skip
-    return AtDesk(identity.read_identity(session, patient), requests)
+    held_by = tuple(guardianship.stand_ins(session, patient_ref, now))
+    return AtDesk(identity.read_identity(session, patient), requests, held_by)

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 
+from app.web import queue_words
 from app.web.i18n import language_tag, moment
 
 Words = Any  # a lazy text, or a text
@@ -24,6 +25,16 @@ TYPES: Mapping[str, Words] = {
     "session.signed_out": lazy_gettext("退出账号"),
     "staff.signed_in": lazy_gettext("工作人员登录"),
     "staff.signed_out": lazy_gettext("工作人员退出"),
+    "staff.sign_in_failed": lazy_gettext("工作人员登录没有成功"),
+    "staff.switched": lazy_gettext("换人操作"),
+    "staff.locked": lazy_gettext("锁屏"),
+    "staff.unlocked": lazy_gettext("解锁"),
+    "staff.sitting_ended": lazy_gettext("结束自己的一次登录"),
+    "staff.password_changed": lazy_gettext("修改密码"),
+    "staff.pin_set": lazy_gettext("设置 PIN"),
+    "totp.enrolled": lazy_gettext("启用动态口令"),
+    "totp.recovery_used": lazy_gettext("使用了恢复码"),
+    "totp.reset": lazy_gettext("清除动态口令"),
     "code.sent": lazy_gettext("向留存的手机发送验证码"),
     "consent.given": lazy_gettext("同意处理敏感个人信息"),
     "person.bound": lazy_gettext("绑定就诊人"),
@@ -34,10 +45,14 @@ TYPES: Mapping[str, Words] = {
     "claim_code.issued": lazy_gettext("前台发出核对码"),
     "guardianship.requested": lazy_gettext("申请监护人身份"),
     "guardianship.verified": lazy_gettext("监护人身份核对通过"),
+    "guardianship.revoked": lazy_gettext("监护或家人关系取消"),
     "person.registered": lazy_gettext("前台登记就诊人"),
+    "person.verified": lazy_gettext("前台核对就诊人证件"),
     "appointment.held": lazy_gettext("选号，暂时保留"),
     "appointment.released": lazy_gettext("保留的号放回"),
     "appointment.booked": lazy_gettext("预约成功"),
+    "appointment.walked_in": lazy_gettext("现场挂号"),
+    "slip.printed": lazy_gettext("打印小票"),
     "appointment.cancelled": lazy_gettext("预约取消"),
     "appointment.checked_in": lazy_gettext("到院签到"),
     "ticket.called": lazy_gettext("叫号"),
@@ -48,6 +63,17 @@ TYPES: Mapping[str, Words] = {
     "visit.started": lazy_gettext("就诊开始"),
     "visit.finished": lazy_gettext("就诊结束"),
     "record.signed": lazy_gettext("医生签署病历"),
+    "order.placed": lazy_gettext("医生开出检验"),
+    "order.cancelled": lazy_gettext("检验取消"),
+    "sample.collected": lazy_gettext("采样完成"),
+    "report.signed": lazy_gettext("检验报告签发"),
+    "report.amended": lazy_gettext("检验报告修改"),
+    "report.released": lazy_gettext("医生开放检验报告"),
+    "prescription.signed": lazy_gettext("医生签署处方"),
+    "prescription.reviewed": lazy_gettext("药师审核通过，处方生效"),
+    "prescription.returned": lazy_gettext("药师退回处方"),
+    "prescription.dispensed": lazy_gettext("药房发药"),
+    "allergy.recorded": lazy_gettext("登记过敏史"),
     "record.imported": lazy_gettext("导入病历"),
     "record.opened": lazy_gettext("打开了病历"),
     "identity.opened": lazy_gettext("查看身份资料"),
@@ -59,17 +85,23 @@ TYPES: Mapping[str, Words] = {
     "staff.created": lazy_gettext("添加工作人员"),
     "staff.disabled": lazy_gettext("停用工作人员"),
     "staff.role_granted": lazy_gettext("授予角色"),
+    "staff.role_ended": lazy_gettext("收回角色"),
+    "staff.enabled": lazy_gettext("恢复工作人员"),
+    "staff.password_reset": lazy_gettext("重设初始密码"),
     "rules.changed": lazy_gettext("修改规则"),
     "clinic.created": lazy_gettext("设立门诊部"),
     "department.created": lazy_gettext("设立科室"),
     "room.created": lazy_gettext("设立诊室"),
     "session.planned": lazy_gettext("排班"),
+    **queue_words.TYPES,
 }
 
 FIELDS: Mapping[str, Words] = {
     "board": lazy_gettext("看板"),
-    "by": lazy_gettext("由谁取消"),
+    "by": lazy_gettext("由谁"),
     "calls": lazy_gettext("呼叫次数"),
+    "changed": lazy_gettext("改动的项目数"),
+    "cause": lazy_gettext("原因"),
     "count": lazy_gettext("份数"),
     "document": lazy_gettext("证件"),
     "door": lazy_gettext("入口"),
@@ -78,7 +110,9 @@ FIELDS: Mapping[str, Words] = {
     "held_until": lazy_gettext("保留到"),
     "kept_unverified": lazy_gettext("未核对的份数"),
     "letter": lazy_gettext("队列字母"),
+    "member": lazy_gettext("工作人员编号"),
     "method": lazy_gettext("方式"),
+    "papers": lazy_gettext("看过的材料"),
     "part": lazy_gettext("内容"),
     "passes": lazy_gettext("过号次数"),
     "places": lazy_gettext("后移位数"),
@@ -87,21 +121,30 @@ FIELDS: Mapping[str, Words] = {
     "reason": lazy_gettext("理由"),
     "consent": lazy_gettext("所依据的同意"),
     "relation": lazy_gettext("关系"),
+    "revision": lazy_gettext("第几版"),
     "role": lazy_gettext("岗位"),
     "room": lazy_gettext("诊室"),
+    "round": lazy_gettext("第几次签署"),
     "rule": lazy_gettext("规则"),
+    "sample": lazy_gettext("标本号"),
     "slots": lazy_gettext("号源数"),
+    "status": lazy_gettext("报告状态"),
     "starts_at": lazy_gettext("开始时间"),
     "ticket": lazy_gettext("排队号"),
     "until": lazy_gettext("有效期到"),
+    "valid_days": lazy_gettext("有效天数"),
     "valid_minutes": lazy_gettext("有效分钟数"),
+    "way": lazy_gettext("登录方式"),
     "wording": lazy_gettext("文本版本"),
+    **queue_words.FIELDS,
 }
 
 ROLES: Mapping[str, Words] = {
     "patient": lazy_gettext("患者"),
     "doctor": lazy_gettext("医生"),
     "desk": lazy_gettext("前台"),
+    "lab": lazy_gettext("检验"),
+    "pharmacist": lazy_gettext("药师"),
     "admin": lazy_gettext("管理员"),
     "auditor": lazy_gettext("审计员"),
     "screen": lazy_gettext("候诊屏"),
@@ -120,6 +163,10 @@ PURPOSES: Mapping[str, Words] = {
     "own_access": lazy_gettext("本人查看"),
     "treatment": lazy_gettext("诊疗"),
     "document_check": lazy_gettext("证件核对"),
+    "laboratory": lazy_gettext("检验"),
+    "sample_check": lazy_gettext("核对标本是谁的"),
+    "prescription_review": lazy_gettext("处方审核"),
+    "desk_board": lazy_gettext("前台办理"),
     "sensitive_data": lazy_gettext("处理敏感个人信息"),
     "claim": lazy_gettext("核对就诊人身份"),
 }
@@ -143,12 +190,19 @@ RULES: Mapping[str, Words] = {
     "ticket_moved": lazy_gettext("号的状态已经变化"),
     "pairing_code_unknown": lazy_gettext("配对码不对或已失效"),
     "room_busy": lazy_gettext("诊室里还有人"),
+    "order_moved": lazy_gettext("检验单的状态已经变化"),
+    "prescription_moved": lazy_gettext("处方的状态已经变化"),
     "visit_closed": lazy_gettext("就诊已经结束"),
     "already_bound": lazy_gettext("这个账号已有同一关系的人"),
-    "not_a_child": lazy_gettext("已满十四岁"),
+    "not_a_child": lazy_gettext("已满十八岁"),
     "consent_missing": lazy_gettext("没有勾选同意"),
+    "people_full": lazy_gettext("这个账号的就诊人已满"),
+    "not_grown_up": lazy_gettext("未满十八岁"),
+    "name_differs": lazy_gettext("姓名和医院的记录不一致"),
+    "sitting_over": lazy_gettext("医生今天的门诊已结束"),
     "no_phone_on_file": lazy_gettext("没有留存可用的手机号"),
     "check_in_window": lazy_gettext("签到时间规则"),
+    **queue_words.RULES,
 }
 
 VALUES: Mapping[str, Mapping[str, Words]] = {
@@ -156,9 +210,32 @@ VALUES: Mapping[str, Mapping[str, Words]] = {
     "role": ROLES,
     "purpose": PURPOSES,
     "rule": RULES,
-    "board": {"desk": lazy_gettext("前台看板"), "doctor": lazy_gettext("叫号与接诊"), "audit": lazy_gettext("审计")},
-    "by": {"patient": lazy_gettext("患者"), "desk": lazy_gettext("前台")},
+    "board": {
+        "desk": lazy_gettext("前台看板"),
+        "doctor": lazy_gettext("叫号与接诊"),
+        "audit": lazy_gettext("审计"),
+        "lab": lazy_gettext("检验"),
+        "pharmacy": lazy_gettext("处方审核"),
+    },
+    "by": {
+        "patient": lazy_gettext("患者"),
+        "desk": lazy_gettext("前台"),
+        "doctor": lazy_gettext("医生"),
+        "passes": lazy_gettext("多次叫号未到"),
+        "lab": lazy_gettext("检验"),
+    },
+    **queue_words.VALUES,
+    "undone": TYPES,
     "document": {"resident_id": lazy_gettext("居民身份证"), "passport": lazy_gettext("护照")},
+    "cause": {"button": lazy_gettext("按了锁屏"), "idle": lazy_gettext("一段时间没有操作")},
+    "way": {
+        "password": lazy_gettext("密码"),
+        "password_code": lazy_gettext("密码和动态口令"),
+        "recovery": lazy_gettext("密码和恢复码"),
+        "code": lazy_gettext("动态口令"),
+        "pin": lazy_gettext("PIN"),
+        "demo": lazy_gettext("演示页"),
+    },
     "door": {
         "wechat": lazy_gettext("微信"),
         "phone": lazy_gettext("手机验证码"),
@@ -170,6 +247,7 @@ VALUES: Mapping[str, Mapping[str, Words]] = {
         "birth_on": lazy_gettext("出生日期"),
         "sex": lazy_gettext("性别"),
         "phone": lazy_gettext("手机号"),
+        "name birth_on sex": lazy_gettext("姓名、出生日期、性别"),
         "name document birth_on sex": lazy_gettext("姓名、证件、出生日期、性别"),
     },
     "method": {"venue": lazy_gettext("扫候诊区的码"), "desk": lazy_gettext("前台办理")},
@@ -179,7 +257,17 @@ VALUES: Mapping[str, Mapping[str, Words]] = {
         "phone": lazy_gettext("留存手机收到的验证码"),
         "desk": lazy_gettext("前台看过证件"),
     },
-    "relation": {"self": lazy_gettext("本人"), "guardian": lazy_gettext("监护人")},
+    "papers": {
+        "household_register": lazy_gettext("户口簿"),
+        "birth_certificate": lazy_gettext("出生医学证明"),
+        "guardianship_papers": lazy_gettext("监护证明或判决书"),
+    },
+    "status": {"preliminary": lazy_gettext("初步结果"), "final": lazy_gettext("正式报告")},
+    "relation": {
+        "self": lazy_gettext("本人"),
+        "guardian": lazy_gettext("监护人"),
+        "family": lazy_gettext("家人"),
+    },
 }
 
 
@@ -243,7 +331,7 @@ def who_words(line: Line) -> str:
     """Return who did it: oneself, a role with the public name of who holds it, or what kind of actor."""
     if line.is_mine:
         return _("您自己")
-    if line.actor_kind == "staff":
+    if line.actor_kind == "staff" and line.role:
         name = line.who_en if language_tag() == "en" and line.who_en else line.who_zh
         return f"{role_words(line.role)} {name}".strip()
     if line.actor_kind == "patient":

@@ -13,10 +13,19 @@ ONE_USE = re.compile(r'name="(csrf_token|idempotency_key)" value="[^"]*"')
 TAG_BYTES = 16
 
 
-def fragment(template: str, **words: Any) -> Response:
-    """Return a partial template with the ETag of what it shows; 304 where the browser shows the same already."""
-    text = render_template(template, **words)
+def fragment(template: str, *, of: str | None = None, **words: Any) -> Response:
+    """Return a partial template with the ETag of what it shows; 304 where the browser shows the same already.
+
+    `of` says in a text all that the partial is drawn from: then it is drawn only where the browser shows something else,
+    and what its clocks say, which the browser counts on by itself, does not make it another one.
+    """
+    if of is not None:
+        tag = sha256(of.encode()).hexdigest()[: 2 * TAG_BYTES]
+        text = "" if request.if_none_match.contains(tag) else render_template(template, **words)
+    else:
+        text = render_template(template, **words)
+        tag = sha256(ONE_USE.sub("", text).encode()).hexdigest()[: 2 * TAG_BYTES]
     response = make_response(text)
-    response.set_etag(sha256(ONE_USE.sub("", text).encode()).hexdigest()[: 2 * TAG_BYTES])
+    response.set_etag(tag)
     response.headers["Cache-Control"] = "no-store"
     return response.make_conditional(request)

@@ -65,6 +65,7 @@ export function start(element, startWithin) {
     body.innerHTML = text;
     startWithin(body);
     if (place && document.getElementById(place)) document.getElementById(place).focus();
+    element.dispatchEvent(new CustomEvent("poll:shown"));
     const news = announcements(body).filter((words) => before.indexOf(words) < 0);
     if (says && news.length) says.textContent = news.join("; ");
   }
@@ -74,6 +75,7 @@ export function start(element, startWithin) {
     if (!document.hidden) look();
   });
   window.addEventListener("online", look);
+  element.addEventListener("poll:look", look); // asked for by the page itself: something was done
   later();
 }
 

@@ -1,7 +1,8 @@
-"""The front desk's door: the clinic's day, checking people in, and the screens."""
+"""The front desk's door: the clinic's day, what the desk does with it, finding somebody, and the screens."""
 
 from flask import Blueprint
 
 bp = Blueprint("desk", __name__, url_prefix="/staff/desk")
 
-from app.web.desk import board, screens  # noqa: E402, F401 (their views register themselves on `bp`)
+# Their views register themselves on `bp`.
+from app.web.desk import board, booking_for, finding, moves, screens, slip, visit, walkin  # noqa: E402, F401

@@ -2,19 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
-from flask import flash, render_template, request, url_for
-from flask_babel import gettext as _
-from sqlalchemy.orm import Session
+from flask import render_template, request
+from flask_babel import get_locale
 
+from app.domain.board import Place
 from app.domain.errors import NotFound
-from app.services import boards, booking, checkin, clinics, queueing
+from app.services import boards, clinics, queueing
+from app.services.boards import DeskDay, DeskRow
 from app.web.desk import bp
 from app.web.fragments import fragment
 from app.web.house import house
 from app.web.login import staff_required
-from app.web.transaction import act, current_actor, reading, see_other
+from app.web.transaction import act, current_actor, reading
+
+WHO_BYTES = 8
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What the board is narrowed to; "" is no narrowing. Without a place, whoever is done is left out."""
+
+    department: str = ""
+    doctor: str = ""
+    place: str = ""
+
+    def takes(self, row: DeskRow, lines: frozenset[str]) -> bool:
+        """Say whether a row is of the department and of the doctor, whose `lines` these are."""
+        return (not self.department or row.department_id == self.department) and (not self.doctor or row.line in lines)
+
+    def shows(self, row: DeskRow) -> bool:
+        """Say whether a row that is taken stands in the list."""
+        return row.place == self.place if self.place else row.place is not Place.DONE
 
 
 def clinic_of_request() -> str:
@@ -30,76 +53,56 @@ def clinic_of_request() -> str:
 @staff_required("desk")
 def board() -> Any:
     """The whole board."""
-    words = _shown(clinic_of_request())
-    return render_template("desk/board.html", **words)
+    return render_template("desk/board.html", **words_of_board(clinic_of_request()))
 
 
 @bp.get("/now")
 @staff_required("desk")
 def board_now() -> Any:
-    """The part of the board that changes by itself."""
-    return fragment("desk/_board.html", **_shown(clinic_of_request()))
+    """The part of the board that changes by itself; drawn only where the browser shows something else."""
+    words = words_of_board(clinic_of_request())
+    shown = repr((words["board"], words["filters"], str(get_locale())))
+    return fragment("desk/_board.html", of=shown, **words)
 
 
-@bp.post("/find")
-@staff_required("desk")
-def find() -> Any:
-    """Look somebody up by ticket or the phone's last digits: a POST, so that neither stands in an address. Masked."""
-    clinic_id, typed = clinic_of_request(), request.form.get("find", "")[:20]
-    words = _shown(clinic_id)
-    with reading() as session:
-        found = boards.find(session, current_actor(), clinic_id, typed, house().clock())
-    here = url_for("desk.board", clinic=clinic_id)  # where the language switch leads: this address takes no GET
-    return render_template("desk/board.html", **words, found=found, typed=typed, here=here)
-
-
-@bp.post("/visits/<appointment_id>/check-in")
-@staff_required("desk")
-def check_in(appointment_id: str) -> Any:
-    """Check in somebody who stands at the desk, document seen."""
-    with act() as a:
-        issued = checkin.check_in_at_desk(a.session, a.actor, appointment_id, a.now)
-        a.answer = see_other("desk.board", clinic=request.form.get("clinic"))
-    flash(_("已签到，号码 %(ticket)s。请患者到候诊区等叫号。", ticket=issued.ticket), "success")
-    return a.sealed()
-
-
-@bp.post("/visits/<appointment_id>/cancel")
-@staff_required("desk")
-def cancel(appointment_id: str) -> Any:
-    """Cancel for somebody who asks at the desk or by telephone, cut-off or not."""
-    with act() as a:
-        booking.cancel(a.session, a.actor, appointment_id, a.now)
-        a.answer = see_other("desk.board", clinic=request.form.get("clinic"))
-    return a.sealed()
-
-
-@bp.post("/tickets/<ticket_id>/put-back")
-@staff_required("desk")
-def put_back(ticket_id: str) -> Any:
-    """Put somebody who was passed back into the line."""
-    with act() as a:
-        queueing.put_back(a.session, a.actor, ticket_id, a.now)
-        a.answer = see_other("desk.board", clinic=request.form.get("clinic"))
-    return a.sealed()
-
-
-def _shown(clinic_id: str) -> dict[str, Any]:
+def words_of_board(clinic_id: str) -> dict[str, Any]:
     """Return what the board shows; the first look of a sign-in, by whichever page, is recorded before anything is sent."""
-    actor = current_actor()
+    actor, now = current_actor(), house().clock()
     with reading() as session:
         is_recorded = queueing.is_board_recorded(session, actor, "desk", clinic_id)
-        words = _words(session, clinic_id)
+        day = boards.desk_board(session, actor, clinic_id, now)
+        names = clinics.clinic_names(session)
     if not is_recorded:
         with act() as a:
             queueing.record_board(a.session, a.actor, "desk", clinic_id, a.now)
-    return words
-
-
-def _words(session: Session, clinic_id: str) -> dict[str, Any]:
-    found = boards.desk_board(session, current_actor(), clinic_id, house().clock())
+    filters = Filters(*(request.args.get(name, "")[:40] for name in ("department", "doctor", "place")))
+    taken = _taken(day, filters)
     return {
-        "board": found,
+        "board": day,
         "clinic": clinic_id,
-        "clinics": {ref: name for ref, name in clinics.clinic_names(session).items() if ref in current_actor().clinics},
+        "clinics": {ref: name for ref, name in names.items() if ref in actor.clinics},
+        "filters": filters,
+        "counts": day.counts(taken),
+        "shown": frozenset(row.id for row in taken if filters.shows(row)),
+        "departments": list({room.session.department_id: room.session.department for room in day.rooms}.items()),
+        "doctors": _doctors(day),
+        "now": now,
+        "who": sha256(f"desk\n{actor.ref}".encode()).hexdigest()[: 2 * WHO_BYTES],
     }
+
+
+def _taken(day: DeskDay, filters: Filters) -> Sequence[DeskRow]:
+    lines = frozenset(room.line for room in day.rooms if room.session.clinician_ref == filters.doctor)
+    return [row for row in day.rows if filters.takes(row, lines | {filters.doctor})]
+
+
+def _doctors(day: DeskDay) -> list[dict[str, Any]]:
+    """Return who sits today, once each, with the room and the lines that are theirs."""
+    found: dict[str, dict[str, Any]] = {}
+    for room in day.rooms:
+        one = found.setdefault(
+            room.session.clinician_ref,
+            {"ref": room.session.clinician_ref, "name": room.session.doctor, "room": room.session.room, "lines": set()},
+        )
+        one["lines"] |= {room.line, room.session.clinician_ref}
+    return [{**one, "lines": " ".join(sorted(one["lines"]))} for one in found.values()]

@@ -1,0 +1,27 @@
+"""One row of the board, opened: who it is, and what the desk can do for them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import render_template
+
+from app.services import boards, desk_identity
+from app.web.desk import bp
+from app.web.desk.presses import is_sent_by_page, press
+from app.web.disclosing import disclosing
+from app.web.login import staff_required
+from app.web.transaction import act
+
+
+@bp.get("/visits/<appointment_id>")
+@staff_required("desk")
+@disclosing
+@press
+def visit(appointment_id: str) -> Any:
+    """Open a row: a disclosure, on record before the first byte. To the board's script only the part about this visit."""
+    with act() as a:
+        found = boards.opened_row(a.session, a.actor, appointment_id, a.now)
+        who = desk_identity.open_row(a.session, a.actor, appointment_id, a.now)
+    template = "desk/_visit.html" if is_sent_by_page() else "desk/visit.html"
+    return render_template(template, row=found.row, clinic=found.clinic_id, rooms=found.rooms, who=who, now=a.now)
