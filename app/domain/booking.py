@@ -24,6 +24,12 @@ from app.domain.errors import (
 )
 
 
+class BookingLimit(Refused):
+    """As much is open as the rule allows: `limit` of the account's or device's appointments that day, or holds (`scope`)."""
+
+    code = "booking_limit"
+
+
 class State(StrEnum):
     """Where an appointment is in its life; FHIR's words are the door's business."""
 
@@ -67,6 +73,10 @@ class BookingRule:
 
     Cancelling ends `cancel_minutes_before` the start, or, when `cancel_days_before` is set, at `cancel_until` on the
     hospital's clock that many days earlier.
+
+    An account, and a browser, have so many open appointments a day (`account_per_day`, `device_per_day`) and `holds_at_once`. A
+    slot that was given back is free to everybody after a time drawn between `release_least_minutes` and
+    `release_most_minutes`, so that no robot can know the moment.
     """
 
     hold_minutes: int = 10
@@ -75,6 +85,20 @@ class BookingRule:
     cancel_minutes_before: int = 30
     cancel_days_before: int | None = None
     cancel_until: time = time(15, 0)
+    account_per_day: int = 12
+    device_per_day: int = 12
+    holds_at_once: int = 4
+    release_least_minutes: int = 2
+    release_most_minutes: int = 15
+
+
+@dataclass(frozen=True)
+class Open:
+    """How much is open already, of what the limits count."""
+
+    of_account: int
+    of_device: int
+    holds: int
 
 
 @dataclass(frozen=True)
@@ -175,6 +199,40 @@ def decide_beside(
     return Allowed()
 
 
+def exclusion(rule: BookingRule, session_id: str, department_id: str, starts_at: datetime) -> str:
+    """Return what an open appointment keeps its person from having a second time: a unique index holds it.
+
+    The department's day, or the session where the rule's scope is that.
+    """
+    if rule.one_per is Scope.DEPARTMENT:
+        return f"{department_id}|{hospital_day(starts_at).isoformat()}"
+    return session_id
+
+
+def decide_limits(rule: BookingRule, already: Open) -> Decision:
+    """Return whether one more appointment is within what an account, a browser may have open that day."""
+    for scope, count, limit in (
+        ("holds", already.holds, rule.holds_at_once),
+        ("account", already.of_account, rule.account_per_day),
+        ("device", already.of_device, rule.device_per_day),
+    ):
+        if count >= limit:
+            return Refusal(BookingLimit(scope=scope, limit=limit))
+    return Allowed()
+
+
+def free_from(rule: BookingRule, starts_at: datetime, now: datetime, draw: float) -> datetime:
+    """Return when a slot that is given back now is free to everybody. `draw` is uniform between 0 and 1.
+
+    No more than a quarter of the time left is spent on waiting, so that a slot that begins soon is not wasted.
+    """
+    least, most = timedelta(minutes=rule.release_least_minutes), timedelta(minutes=rule.release_most_minutes)
+    most = min(max(most, least), (starts_at - now) / 4)
+    if most <= least:
+        return now
+    return now + least + (most - least) * draw
+
+
 def decide_confirm(appointment: AppointmentFacts, now: datetime) -> Decision:
     """Return whether a held appointment may become a booked one now."""
     if appointment.state is not State.HELD:
@@ -233,6 +291,11 @@ def parse_rule(value: Mapping[str, object]) -> BookingRule:
         cancel_minutes_before=_whole_number(value["cancel_minutes_before"], "cancel_minutes_before", 0),
         cancel_days_before=None if days_before is None else _whole_number(days_before, "cancel_days_before", 0),
         cancel_until=cancel_until,
+        account_per_day=_whole_number(value["account_per_day"], "account_per_day", 1),
+        device_per_day=_whole_number(value["device_per_day"], "device_per_day", 1),
+        holds_at_once=_whole_number(value["holds_at_once"], "holds_at_once", 1),
+        release_least_minutes=_whole_number(value["release_least_minutes"], "release_least_minutes", 0),
+        release_most_minutes=_whole_number(value["release_most_minutes"], "release_most_minutes", 0),
     )
     if format_rule(rule) != dict(value):
         raise RuleMalformed("cancel_until")  # the clock is the one field with two spellings

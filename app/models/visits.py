@@ -35,9 +35,7 @@ class Appointment(Bound, Base):
     starts_at: Mapped[datetime]
     held_until: Mapped[datetime | None]
     created_at: Mapped[datetime]
-    excludes: Mapped[
-        str | None
-    ]  # what one open appointment of a person keeps a second one from, see `booking.exclusion`
+    excludes: Mapped[str | None]  # what one open appointment keeps its person from having twice: `booking.exclusion`
     device: Mapped[bytes | None]  # a digest of the browser that booked it
     cancelled_at: Mapped[datetime | None]
     cancelled_by: Mapped[str | None]

@@ -6,7 +6,6 @@ ran out is computed from the clock; its row is let go when somebody else takes t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,13 +14,13 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.domain import booking as rules
-from app.domain.actor import SYSTEM, Actor
-from app.domain.booking import AppointmentFacts, BookingRule, SlotFacts
-from app.domain.errors import AlreadyBooked, AppointmentMoved, NotFound, SlotTaken
+from app.domain.actor import Actor
+from app.domain.booking import SlotFacts
+from app.domain.errors import AppointmentMoved, NotFound, SlotTaken
 from app.domain.ids import new_ref
 from app.domain.tickets import format_ticket
 from app.models import Appointment, Clinic, ClinicSession, Department, Room, Slot, Staff, Ticket, projected
-from app.services import clinics, events, rights
+from app.services import availability, beside, clinics, events, freeing, rights, strikes
 from app.services.clinics import Words
 from app.services.sealing import seal_next
 
@@ -62,31 +61,37 @@ class AppointmentView:
         return self.state in OPEN
 
 
-def hold(session: Session, actor: Actor, patient_ref: str, slot_id: str, now: datetime) -> AppointmentView:
-    """Return the patient's hold on a slot, for `hold_minutes` of the clinic's rule.
+def hold(
+    session: Session, actor: Actor, patient_ref: str, slot_id: str, now: datetime, *, device: str | None = None
+) -> AppointmentView:
+    """Return the patient's hold on a slot, for `hold_minutes` of the clinic's rule. `device` names the browser that asks.
 
     Holding the same slot again returns the same hold and records nothing. A hold that the patient has elsewhere in the way
     of this one is let go: changing one's mind is no second appointment.
 
     Raises:
-        NotFound: no such slot, or the patient is not the actor's. A desk books for whoever is before it, in its own clinic.
-        SlotPast, SlotTooFar, SlotTaken, AlreadyBooked: as `app.domain.booking` decides.
+        NotFound: no such slot, or the patient is not the actor's.
+        SlotPast, SlotTooFar, SlotStopped, SlotTaken, AlreadyBooked, BookingLimit, BookingPaused: as the rules decide.
     """
-    if actor.kind != "staff":
-        rights.act_for(session, actor, patient_ref, now)
+    rights.act_for(session, actor, patient_ref, now)
     slot, sitting, clinic = _slot(session, slot_id)
-    if actor.kind == "staff":
-        rights.run_desk(actor, clinic.id, now)
     rule = clinics.rules_of(clinic).booking
     living = _living_in(session, slot_id)
     if living is not None and living.patient_ref == patient_ref and _is_open(living, sitting, now):
         return _one(session, living.id, now)
     is_taken = living is not None and (living.state != "held" or _is_open(living, sitting, now))
+    if not is_taken:
+        is_return = freeing.is_return(session, actor, patient_ref, slot_id)
+        is_taken = availability.keeps(session, slot_id, now, is_return=is_return)
+    facts = SlotFacts(slot.starts_at, is_stopped=sitting.stopped_at is not None, is_taken=is_taken)
     with rights.concerning(patient_ref):
-        rules.require(rules.decide_slot(rule, SlotFacts(slot.starts_at, is_stopped=False, is_taken=is_taken), now))
-    if living is not None:
-        _let_go(session, SYSTEM, living, now)  # it ran out; the clock let it go, and this is where it is written down
-    _make_room(session, actor, patient_ref, rule, slot, sitting, now)
+        rules.require(rules.decide_slot(rule, facts, now))
+        if actor.kind == "patient":
+            strikes.require_not_paused(session, patient_ref, clinic, now)
+    beside.clear_run_out(session, slot, sitting, patient_ref, rule, now)
+    beside.make_room(session, actor, patient_ref, rule, slot, sitting, now)
+    if actor.kind == "patient":
+        beside.require_within_limits(session, actor, patient_ref, rule, slot.starts_at, device, now)
     row = Appointment(
         id=new_ref(),
         patient_ref=patient_ref,
@@ -98,11 +103,14 @@ def hold(session: Session, actor: Actor, patient_ref: str, slot_id: str, now: da
         starts_at=slot.starts_at,
         held_until=min(rules.hold_ends_at(rule, now), slot.starts_at),
         created_at=now,
+        excludes=rules.exclusion(rule, sitting.id, sitting.department_id, slot.starts_at),
+        device=beside.device_digest(device),
     )
     seal_next(session, row)
+    freeing.draw(session, slot, rule, row.held_until or now)  # should it run out, the slot is released like any other
     try:
         session.flush()
-    except IntegrityError as lost:  # two at once: the index let in the other
+    except IntegrityError as lost:  # two at once: an index let in the other
         raise SlotTaken(about=patient_ref) from lost
     detail = {"starts_at": projected(row.starts_at), "held_until": projected(row.held_until)}
     events.record(session, "appointment.held", actor, now, subject=patient_ref, objects=[row], detail=detail)
@@ -112,18 +120,20 @@ def hold(session: Session, actor: Actor, patient_ref: str, slot_id: str, now: da
 def confirm(session: Session, actor: Actor, appointment_id: str, now: datetime) -> AppointmentView:
     """Return the appointment, booked. Confirming again returns the same and records nothing.
 
-    Raises NotFound, HoldExpired, AppointmentMoved.
+    A hold that the waitlist offered is accepted by it. Raises NotFound, HoldExpired, AppointmentMoved.
     """
     row = _own(session, actor, appointment_id, now)
     if row.state == "booked":
         return _one(session, row.id, now)
     sitting = session.get_one(ClinicSession, row.session_id)
     with rights.concerning(row.patient_ref):
-        rules.require(rules.decide_confirm(_facts(row, sitting), now))
+        rules.require(rules.decide_confirm(beside.facts_of(row, sitting), now))
     row.state, row.held_until = "booked", None
     seal_next(session, row)
+    offered = freeing.accepted(session, row)
+    kind = "waitlist.accepted" if offered else "appointment.booked"
     detail = {"starts_at": projected(row.starts_at)}
-    events.record(session, "appointment.booked", actor, now, subject=row.patient_ref, objects=[row], detail=detail)
+    events.record(session, kind, actor, now, subject=row.patient_ref, objects=[row, *offered], detail=detail)
     return _one(session, row.id, now)
 
 
@@ -134,7 +144,7 @@ def release(session: Session, actor: Actor, appointment_id: str, now: datetime) 
         return
     if row.state != "held":
         raise AppointmentMoved(about=row.patient_ref, state=row.state)
-    _let_go(session, actor, row, now)
+    freeing.let_go(session, actor, row, now)
 
 
 def cancel(session: Session, actor: Actor, appointment_id: str, now: datetime) -> AppointmentView:
@@ -146,7 +156,7 @@ def cancel(session: Session, actor: Actor, appointment_id: str, now: datetime) -
     if row.state == "cancelled":
         return _one(session, row.id, now)
     if row.state == "held":
-        _let_go(session, actor, row, now)
+        freeing.let_go(session, actor, row, now)
         return _one(session, row.id, now)
     sitting = session.get_one(ClinicSession, row.session_id)
     if actor.kind == "staff":
@@ -155,13 +165,16 @@ def cancel(session: Session, actor: Actor, appointment_id: str, now: datetime) -
     else:
         rule = clinics.rules_of(session.get_one(Clinic, row.clinic_id)).booking
         with rights.concerning(row.patient_ref):
-            rules.require(rules.decide_cancel(rule, _facts(row, sitting), now))
-    row.state = "cancelled"
-    seal_next(session, row)
+            rules.require(rules.decide_cancel(rule, beside.facts_of(row, sitting), now))
     by = "desk" if actor.kind == "staff" else "patient"
-    events.record(
+    row.state, row.cancelled_at, row.cancelled_by = "cancelled", now, by
+    seal_next(session, row)
+    freeing.give_back(session, row, now)
+    recorded = events.record(
         session, "appointment.cancelled", actor, now, subject=row.patient_ref, objects=[row], detail={"by": by}
     )
+    if by == "patient":
+        strikes.after_cancel(session, row, recorded.id, now)
     return _one(session, row.id, now)
 
 
@@ -245,48 +258,8 @@ def _living_in(session: Session, slot_id: str) -> Appointment | None:
     )
 
 
-def _facts(row: Appointment, sitting: ClinicSession) -> AppointmentFacts:
-    state = rules.State.CANCELLED if row.state == "released" else rules.State(row.state)
-    return AppointmentFacts(state, row.session_id, sitting.department_id, row.starts_at, row.held_until)
-
-
 def _is_open(row: Appointment, sitting: ClinicSession, now: datetime) -> bool:
-    return rules.is_open(_facts(row, sitting), now)
-
-
-def _let_go(session: Session, actor: Actor, row: Appointment, now: datetime) -> None:
-    row.state, row.held_until = "released", None
-    seal_next(session, row)
-    events.record(session, "appointment.released", actor, now, subject=row.patient_ref, objects=[row])
-
-
-def _make_room(
-    session: Session,
-    actor: Actor,
-    patient_ref: str,
-    rule: BookingRule,
-    slot: Slot,
-    sitting: ClinicSession,
-    now: datetime,
-) -> None:
-    """Refuse a second appointment where the rule says one, letting go of mere holds that are in the way."""
-    wanted = AppointmentFacts(rules.State.HELD, sitting.id, sitting.department_id, slot.starts_at)
-    others: Sequence[tuple[Appointment, ClinicSession]] = [
-        (row, other)
-        for row, other in session.execute(
-            select(Appointment, ClinicSession)
-            .join(ClinicSession, ClinicSession.id == Appointment.session_id)
-            .where(Appointment.patient_ref == patient_ref, Appointment.state.in_(OPEN))
-        )
-    ]
-    for row, other in others:
-        decision = rules.decide_beside(rule, wanted, [_facts(row, other)], now)
-        if isinstance(decision, rules.Allowed):
-            continue
-        if row.state != "held":
-            scope = decision.error.facts["scope"]
-            raise AlreadyBooked(about=patient_ref, scope=scope, appointment_id=row.id)
-        _let_go(session, actor, row, now)
+    return rules.is_open(beside.facts_of(row, sitting), now)
 
 
 def _one(session: Session, appointment_id: str, now: datetime) -> AppointmentView:

@@ -10,17 +10,21 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Protocol
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
 from app.domain import booking as booking_rules
 from app.domain import checkin as checkin_rules
+from app.domain import rulebook
 from app.domain.calendar import ONE_DAY, day_bounds, hospital_day
 from app.domain.errors import NotFound
-from app.models import Appointment, Clinic, ClinicSession, Department, Room, Slot, Staff
+from app.domain.stopping import MoveRule
+from app.domain.strikes import StrikeRule
+from app.domain.waitlist import WaitlistRule
+from app.models import Clinic, ClinicSession, Department, Room, Slot, Staff
+from app.services.availability import is_taken
 
 AROUND_MIDNIGHT = timedelta(hours=3)  # a session that runs past midnight is still part of the day it began in
-TAKES_SLOT = ("booked", "checked_in", "in_consult", "completed", "no_show")
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,9 @@ class ClinicRules:
 
     booking: booking_rules.BookingRule = field(default_factory=booking_rules.BookingRule)
     check_in: checkin_rules.WindowRule = field(default_factory=checkin_rules.WindowRule)
+    waitlist: WaitlistRule = field(default_factory=WaitlistRule)
+    strikes: StrikeRule = field(default_factory=StrikeRule)
+    moving: MoveRule = field(default_factory=MoveRule)
 
 
 @dataclass(frozen=True)
@@ -87,6 +94,7 @@ class SessionView:
     room: Words
     doctor: Words
     title: Words
+    is_stopped: bool = False
     free: int = 0
 
 
@@ -95,6 +103,9 @@ def rules_of(clinic: Clinic) -> ClinicRules:
     return ClinicRules(
         booking=booking_rules.parse_rule(clinic.rules["booking"]),
         check_in=checkin_rules.parse_window(clinic.rules["check_in"]),
+        waitlist=rulebook.parse_numbers(WaitlistRule, clinic.rules["waitlist"]),
+        strikes=rulebook.parse_numbers(StrikeRule, clinic.rules["strikes"]),
+        moving=rulebook.parse_numbers(MoveRule, clinic.rules["moving"]),
     )
 
 
@@ -115,6 +126,9 @@ def format_rules(rules: ClinicRules) -> dict[str, Mapping[str, str | int | None]
     return {
         "booking": booking_rules.format_rule(rules.booking),
         "check_in": checkin_rules.format_window(rules.check_in),
+        "waitlist": rulebook.format_numbers(rules.waitlist),
+        "strikes": rulebook.format_numbers(rules.strikes),
+        "moving": rulebook.format_numbers(rules.moving),
     }
 
 
@@ -145,7 +159,7 @@ def departments(session: Session, now: datetime) -> list[DepartmentView]:
         )
         .select_from(Slot)
         .join(ClinicSession, ClinicSession.id == Slot.session_id)
-        .where(_lately(now, until_at), Slot.starts_at > now, Slot.starts_at < until_at, ~_taken(now))
+        .where(_lately(now, until_at), Slot.starts_at > now, Slot.starts_at < until_at, ~is_taken(now))
         .group_by(ClinicSession.department_id)
     ).all()
     free = {department: (today, first) for department, today, first in counted}
@@ -184,7 +198,7 @@ def days(session: Session, department_id: str, now: datetime) -> list[DayView]:
             _lately(now, day_bounds(last_on)[1]),
             Slot.starts_at > now,
             Slot.starts_at < day_bounds(last_on)[1],
-            ~_taken(now),
+            ~is_taken(now),
         )
     ).all()
     free: dict[date, int] = {}
@@ -198,7 +212,7 @@ def doctors(session: Session, department_id: str, day_on: date, now: datetime) -
     """Return who sits in the department with slots on that day that have not begun, the one with the earliest first."""
     from_at, to_at = day_bounds(day_on)
     counts = session.execute(
-        select(Slot.session_id, func.count().filter(~_taken(now)), func.min(Slot.starts_at))
+        select(Slot.session_id, func.count().filter(~is_taken(now)), func.min(Slot.starts_at))
         .join(ClinicSession, ClinicSession.id == Slot.session_id)
         .where(
             ClinicSession.department_id == department_id,
@@ -220,7 +234,8 @@ def slots(session: Session, session_id: str, day_on: date, now: datetime) -> lis
         raise NotFound()
     from_at, to_at = day_bounds(day_on)
     rows = session.execute(
-        select(Slot, _taken(now))
+        select(Slot, is_taken(now))
+        .join(ClinicSession, ClinicSession.id == Slot.session_id)
         .where(Slot.session_id == session_id, Slot.starts_at > now, Slot.starts_at >= from_at, Slot.starts_at < to_at)
         .order_by(Slot.starts_at)
     ).all()
@@ -276,12 +291,6 @@ def _lately(from_at: datetime, to_at: datetime):  # type: ignore[no-untyped-def]
     return and_(ClinicSession.starts_at > from_at - ONE_DAY, ClinicSession.starts_at < to_at)
 
 
-def _taken(now: datetime):  # type: ignore[no-untyped-def]
-    """Say in SQL that a slot is taken: an appointment lives in it, or a hold that has not run out."""
-    lives = or_(Appointment.state.in_(TAKES_SLOT), and_(Appointment.state == "held", Appointment.held_until > now))
-    return select(Appointment.id).where(Appointment.slot_id == Slot.id, lives).exists()
-
-
 def _days_ahead(session: Session) -> int:
     return max((rules_of(row).booking.days_ahead for row in session.scalars(select(Clinic))), default=0)
 
@@ -312,6 +321,7 @@ def _session_views(session: Session, which) -> list[SessionView]:  # type: ignor
             room=Words(room.name_zh, room.name_en),
             doctor=Words(staff.name_zh, staff.name_en),
             title=Words(staff.title_zh, staff.title_en),
+            is_stopped=row.stopped_at is not None,
         )
         for row, clinic, owning, room, staff in rows
     ]

@@ -1,0 +1,232 @@
+"""Stopping a session (停诊): at once nothing in it can be booked; then each of its people is offered to move, in batches.
+
+Nobody is moved without consent. What each may answer, and what that does: `moves`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import and_, exists, or_, select
+from sqlalchemy.orm import Session
+
+from app.domain import booking as booking_rules
+from app.domain import stopping as rules
+from app.domain.actor import SYSTEM, Actor
+from app.domain.booking import BookingRule
+from app.domain.calendar import ONE_DAY
+from app.domain.errors import NotFound
+from app.domain.ids import new_ref
+from app.domain.stopping import AlreadyStopped, Candidate, MoveRule, StopReason
+from app.models import Appointment, Clinic, ClinicSession, MoveOffer, Slot, Staff, Ticket, projected
+from app.services import availability, beside, clinics, events, freeing, rights
+from app.services.sealing import seal_next
+
+BATCH = 20
+DAYS_AHEAD = 14  # how far offers look for another slot
+STANDS_IN_LINE = ("waiting", "missed", "away")
+_LOOKS_BACK = timedelta(days=1)
+
+
+def stop(session: Session, actor: Actor, session_id: str, reason: StopReason, now: datetime) -> int:
+    """Stop a session and return how many people that concerns; the first of them get their offers in the same transaction.
+
+    The desk of its clinic may, and its admin. Raises NotFound, NotAllowed, AlreadyStopped.
+    """
+    sitting = session.scalar(select(ClinicSession).where(ClinicSession.id == session_id).with_for_update())
+    if sitting is None:
+        raise NotFound()
+    require_may_stop(actor, sitting, now)
+    if sitting.stopped_at is not None or sitting.ends_at <= now:
+        raise AlreadyStopped()
+    sitting.stopped_at, sitting.stop_reason = now, reason.value
+    session.flush()
+    concerned = len(_unsettled(session, sitting, None))
+    detail = {"why": reason.value, "people": concerned, "starts_at": projected(sitting.starts_at)}
+    events.record(session, "session.stopped", actor, now, detail=detail)
+    _settle(session, sitting, now, BATCH)
+    return concerned
+
+
+def require_may_stop(actor: Actor, sitting: ClinicSession, now: datetime) -> None:
+    if actor.role == "admin":
+        rights.manage_staff(actor, now)
+        if sitting.clinic_id not in actor.clinics:
+            raise NotFound()
+    else:
+        rights.run_desk(actor, sitting.clinic_id, now)
+
+
+def is_due(session: Session, now: datetime) -> bool:
+    """Return whether somebody of a stopped session has not heard yet."""
+    return next(_stopped_with_people(session, now), None) is not None
+
+
+def run(session: Session, now: datetime) -> int:
+    """Make the next offers to people of stopped sessions, a batch in all, and return how many."""
+    done = 0
+    for sitting in _stopped_with_people(session, now):
+        if done < BATCH:
+            done += _settle(session, sitting, now, BATCH - done)
+    return done
+
+
+def _stopped_with_people(session: Session, now: datetime) -> Iterator[ClinicSession]:
+    stopped = session.scalars(
+        select(ClinicSession)
+        .where(ClinicSession.stopped_at.is_not(None), ClinicSession.ends_at > now - _LOOKS_BACK)
+        .where(exists(select(Appointment.id).where(Appointment.session_id == ClinicSession.id, _is_left())))
+        .order_by(ClinicSession.id)
+    ).all()
+    return (sitting for sitting in stopped if _unsettled(session, sitting, 1))
+
+
+def _is_left():  # type: ignore[no-untyped-def]
+    """The appointment is open, and its session's stop has offered it nothing yet."""
+    offered = exists(
+        select(MoveOffer.id).where(
+            MoveOffer.appointment_id == Appointment.id, MoveOffer.from_session_id == Appointment.session_id
+        )
+    )
+    in_line = and_(Appointment.state == "checked_in", Ticket.state.in_(STANDS_IN_LINE))
+    waits = exists(select(Ticket.id).where(Ticket.appointment_id == Appointment.id, in_line))
+    return and_(~offered, or_(Appointment.state.in_(("held", "booked")), waits))
+
+
+def _unsettled(session: Session, sitting: ClinicSession, limit: int | None) -> Sequence[Appointment]:
+    """Return who has to hear, in subject order. Who stands in a pool's line stays there while another room calls from it."""
+    which = and_(Appointment.session_id == sitting.id, _is_left())
+    if sitting.kind == "general" and _another_room(session, sitting):
+        which = and_(which, Appointment.state != "checked_in")
+    query = select(Appointment).where(which).order_by(Appointment.patient_ref, Appointment.id).limit(limit)
+    return session.scalars(query).all()
+
+
+def _another_room(session: Session, sitting: ClinicSession) -> bool:
+    return bool(
+        session.scalar(
+            select(ClinicSession.id)
+            .where(
+                ClinicSession.queue_id == sitting.queue_id,
+                ClinicSession.kind == "general",
+                ClinicSession.stopped_at.is_(None),
+                ClinicSession.id != sitting.id,
+            )
+            .limit(1)
+        )
+    )
+
+
+def _settle(session: Session, sitting: ClinicSession, now: datetime, limit: int) -> int:
+    people = _unsettled(session, sitting, limit)
+    if not people:
+        return 0
+    rule = clinics.rules_of(session.get_one(Clinic, sitting.clinic_id))
+    rank = session.get_one(Staff, sitting.clinician_ref).title_zh
+    free = _candidates(session, sitting, rule.moving, now)
+    lines = _lines(session, sitting, now)
+    for row in people:
+        if row.state == "held":
+            freeing.let_go(session, SYSTEM, row, now)
+            continue
+        if row.state == "checked_in":
+            best = rules.choose(row.starts_at, rank, lines)
+            _offer(session, row, None, best.session_id if best else None, row.starts_at, now, _day_end(sitting, now))
+            continue
+        best = rules.choose(row.starts_at, rank, _open_to(session, row, rule.booking, sitting, free))
+        if best is None:
+            _offer(session, row, None, None, None, now, _day_end(sitting, now))
+            continue
+        free.remove(best)
+        until_at = rules.offer_ends_at(rule.moving, best.starts_at, now)
+        _offer(session, row, best.slot_id, best.session_id, best.starts_at, now, until_at)
+    return len(people)
+
+
+def _day_end(sitting: ClinicSession, now: datetime) -> datetime:
+    return max(sitting.ends_at, now) + ONE_DAY
+
+
+def _candidates(session: Session, sitting: ClinicSession, rule: MoveRule, now: datetime) -> list[Candidate]:
+    """Return the department's free slots that could be offered: nobody's, kept for nobody, not too soon."""
+    from_at = now + timedelta(minutes=rule.notice_minutes + 1)
+    rows = session.execute(
+        select(Slot.id, ClinicSession.id, Slot.starts_at, Staff.title_zh)
+        .join(ClinicSession, ClinicSession.id == Slot.session_id)
+        .join(Staff, Staff.ref == ClinicSession.clinician_ref)
+        .where(
+            ClinicSession.department_id == sitting.department_id,
+            ClinicSession.stopped_at.is_(None),
+            Slot.starts_at > from_at,
+            Slot.starts_at < now + DAYS_AHEAD * ONE_DAY,
+            ~availability.is_lived_in(now),
+            ~availability.is_offered_elsewhere(now),
+        )
+        .order_by(Slot.starts_at)
+        .limit(500)
+    )
+    return [Candidate(slot_id, in_session, starts_at, title) for slot_id, in_session, starts_at, title in rows]
+
+
+def _lines(session: Session, sitting: ClinicSession, now: datetime) -> list[Candidate]:
+    """Return the department's other sessions of the day, whose line somebody who waits already could stand in."""
+    rows = session.execute(
+        select(ClinicSession.id, ClinicSession.starts_at, Staff.title_zh)
+        .join(Staff, Staff.ref == ClinicSession.clinician_ref)
+        .where(
+            ClinicSession.queue_id == sitting.queue_id,
+            ClinicSession.id != sitting.id,
+            ClinicSession.stopped_at.is_(None),
+            ClinicSession.ends_at > now,
+        )
+    )
+    return [Candidate("", in_session, starts_at, title) for in_session, starts_at, title in rows]
+
+
+def _open_to(
+    session: Session, row: Appointment, rule: BookingRule, sitting: ClinicSession, free: list[Candidate]
+) -> list[Candidate]:
+    """Return those candidates that none of the person's other appointments excludes."""
+    taken = {
+        other.excludes
+        for other, _ in beside.of_patient(session, row.patient_ref)
+        if other.id != row.id and other.excludes
+    }
+    return [
+        one
+        for one in free
+        if booking_rules.exclusion(rule, one.session_id, sitting.department_id, one.starts_at) not in taken
+    ]
+
+
+def _offer(
+    session: Session,
+    row: Appointment,
+    to_slot_id: str | None,
+    to_session_id: str | None,
+    to_at: datetime | None,
+    now: datetime,
+    until_at: datetime,
+) -> None:
+    offer = MoveOffer(
+        id=new_ref(),
+        patient_ref=row.patient_ref,
+        appointment_id=row.id,
+        from_session_id=row.session_id,
+        to_slot_id=to_slot_id,
+        to_session_id=to_session_id,
+        state="open",
+        made_at=now,
+        until_at=until_at,
+    )
+    seal_next(session, offer)
+    session.flush()
+    detail = {
+        "from": projected(row.starts_at),
+        "to": projected(to_at) if to_session_id else None,
+        "until": projected(until_at) if to_session_id else None,
+    }
+    events.record(
+        session, "appointment.move_offered", SYSTEM, now, subject=row.patient_ref, objects=[offer], detail=detail
+    )
