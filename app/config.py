@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+from app.domain.messages import DEMO_TEMPLATES, Template, TemplatesUnusable, parse_templates
+
 
 class SettingsRefused(Exception):
     """The environment does not make a safe start. The message says which variable, and what it must be."""
@@ -40,6 +42,7 @@ class Settings:
     clock_offset: timedelta
     insecure_cookies: bool
     trusted_hosts: tuple[str, ...] | None
+    wechat_templates: Mapping[str, Template] = field(default_factory=dict)
     runs_chores: bool = True  # in the web workers; `flask --app wsgi chores` runs them by hand whatever this says
 
     @property
@@ -85,6 +88,7 @@ def read_settings(environ: Mapping[str, str], root: Path) -> Settings:
         clock_offset=timedelta(seconds=_whole(environ, "DEMO_CLOCK_OFFSET_SECONDS", 0, -(10**9), 10**9)),
         insecure_cookies=is_demo and not environ.get("PUBLIC_URL", "").startswith("https://"),
         trusted_hosts=_hosts(environ),
+        wechat_templates=_templates(environ, is_demo=is_demo),
         runs_chores=_switch(environ, "CHORES"),
     )
     if not is_demo:
@@ -131,6 +135,19 @@ def _whole(environ: Mapping[str, str], name: str, default: int, low: int, high: 
     if not low <= value <= high:
         raise SettingsRefused(f"{name} must be a whole number from {low} to {high}.")
     return value
+
+
+def _templates(environ: Mapping[str, str], *, is_demo: bool) -> Mapping[str, Template]:
+    """Return WeChat's message templates as the hospital's console numbers them; none where no file names them."""
+    path = environ.get("WECHAT_TEMPLATES_FILE")
+    if not path:
+        return parse_templates(DEMO_TEMPLATES) if is_demo else {}
+    try:
+        return parse_templates(Path(path).read_text("utf-8"))
+    except (OSError, UnicodeDecodeError):
+        raise SettingsRefused("WECHAT_TEMPLATES_FILE must name a JSON file that can be read.") from None
+    except TemplatesUnusable as unusable:
+        raise SettingsRefused(f"WECHAT_TEMPLATES_FILE: {unusable}.") from None
 
 
 def _switch(environ: Mapping[str, str], name: str) -> bool:

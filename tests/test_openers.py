@@ -21,14 +21,24 @@ OPENERS = {
         "app.services.people",
         "app.services.accounts",
         "app.services.records",
+        "app.services.results",
+        "app.services.orders",
+        "app.services.lab",
+        "app.services.pharmacy",
         "app.services.fhir_import",
     },
     "open_event": {"app.services.events", "app.services.receipts", "app.services.audit_log"},
     "read_event": {"app.services.receipts", "app.services.audit_log"},
-    "read_identity": {"app.services.identity", "app.services.desk_identity"},
+    "read_identity": {"app.services.identity", "app.services.desk_identity", "app.services.lab"},
 }
 # Who may ask the vault itself: the three above it, and whoever keeps an answer sealed for the one who got it (I5).
-VAULT = {"app.services.sealing", "app.services.events", "app.services.people", "app.web.transaction"}
+VAULT = {
+    "app.services.outbox",
+    "app.services.sealing",
+    "app.services.events",
+    "app.services.people",
+    "app.web.transaction",
+}
 
 
 def module_of(path: Path) -> str:

@@ -26,8 +26,7 @@ SIGNATURE = "【明诊】"
 class Kind:
     """One kind of message. `zh` and `en` are its sentence, `bare_zh` and `bare_en` the same where the room must not be told.
 
-    `lasts` is how long it is worth sending, `page` where it leads. `is_health` goes only to who may read the record,
-    `needs_proof` only to accounts that proved whom they hold.
+    `lasts` is how long it is worth sending, `page` where it leads. `is_health` goes only to who may read the record.
     """
 
     template: str
@@ -39,7 +38,6 @@ class Kind:
     bare_zh: str = ""
     bare_en: str = ""
     is_health: bool = False
-    needs_proof: bool = False
 
 
 _SOON = timedelta(minutes=10)
@@ -66,6 +64,9 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
                      "The doctor is about {minutes} minutes late. Your number and place stay."),
         "moved": Kind("notice", _HOURS, "home", "您的就诊有变动", "请打开查看，由您决定",
                       "Your visit has to change. Open the page: you decide."),
+        "moved-room": Kind("queue", timedelta(hours=1), "queue", "您换到 {room}", "号码和次序不变",
+                           "Ticket {ticket}: you now wait for {room}. Your number and place stay.",
+                           bare_zh="您换了一间诊室", bare_en="Ticket {ticket}: you now wait for another room."),
         "cancelled": Kind("notice", _HOURS, "home", "您的一次就诊已取消", "可以打开页面重新预约",
                           "A visit of yours was cancelled. You can book again."),
         "offer": Kind("notice", timedelta(minutes=30), "home", "您候补的号空出来了", "请在保留时间内确认",
@@ -77,7 +78,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "appeal": Kind("notice", timedelta(hours=24), "home", "您的申诉有了结果", "请打开查看",
                        "Your appeal was decided."),
         "proof": Kind("notice", timedelta(hours=24), "home", "有人想关联您的档案", "不是您本人？请告诉前台",
-                      "Somebody tries to link your record. Not you? Tell the desk.", needs_proof=True),
+                      "Somebody tries to link your record. Not you? Tell the desk."),
     }
 )  # fmt: skip
 
@@ -99,6 +100,13 @@ TELLS: Mapping[str, Tell] = MappingProxyType(
         "ticket.no_show": Tell("no-show", ("ticket",)),
         "appointment.cancelled": Tell("cancelled", only_if=(("by", "desk"),)),
         "record.signed": Tell("results", only_if=(("part", "results"),)),
+        "report.amended": Tell("results"),
+        "waitlist.offered": Tell("offer"),
+        "appointment.move_offered": Tell("moved"),
+        "ticket.moved": Tell("moved-room", ("ticket", "room")),
+        "strike.given": Tell("strike"),
+        "appeal.upheld": Tell("appeal"),
+        "appeal.denied": Tell("appeal"),
         "person.bind_requested": Tell("proof"),
         "code.sent": Tell("proof", only_if=(("purpose", "claim"),)),
     }

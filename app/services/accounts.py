@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -81,6 +82,22 @@ def sign_out(session: Session, actor: Actor, token: str, now: datetime) -> None:
     """End the web session of this token (A3)."""
     websessions.end(session, token, now)
     events.record(session, "session.signed_out", actor, now, subject=actor.ref)
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where an account's messages can go: to send to, never to show."""
+
+    appid: str = field(repr=False)
+    openid: str = field(repr=False)
+    phone: str = field(repr=False)
+
+
+def addresses_of(session: Session, account_ref: str) -> Addresses:
+    """Return an account's addresses, "" for each that it lacks."""
+    account = session.get(Account, account_ref)
+    contact = open_payload(session, account)[0] if account else {}
+    return Addresses(*(str(contact.get(name) or "") for name in ("appid", "openid", "phone")))
 
 
 def phone_of(session: Session, account_ref: str) -> str | None:

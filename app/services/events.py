@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 from app.domain import events as catalogue
 from app.domain.actor import Actor
 from app.domain.ids import new_event_id
+from app.domain.messages import TELLS
 from app.models import HOSPITAL, Bound, Event, Prepared, SubjectChain, projected, to_ms
 from app.services.sealing import object_of, vault_of
 from ledger.entry import canonical_json, chain_link, entry_of, own_hash
@@ -104,6 +105,9 @@ def record(
     _move_chain(session, subject, seq, chain_link(own_salt, entry))
     event = Recorded(event_id, serial)
     session.info.setdefault("recorded", []).append(event)
+    if subject is not None and event_type in TELLS:  # a message, written when the act is done: services.outbox
+        about = [(o["type"], o["id"]) for o in own_part["objects"]]
+        session.info.setdefault("to_tell", []).append((event_type, subject, detail, about, now))
     return event
 
 

@@ -13,12 +13,13 @@ from typing import Any
 from sqlalchemy import Column, delete, or_, select
 from sqlalchemy.orm import Session
 
-from app.models import IdempotencyKey, Opening, ProofCode, RefusalSeen, WebSession
+from app.models import IdempotencyKey, Opening, OutboxMessage, ProofCode, RefusalSeen, SignInTry, WebSession
 
 BATCH = 300
 # Each is longer than the longest time for which anything asks for such a row.
 ANSWERS_KEPT = timedelta(days=30)  # for a phone that lay in a drawer with a page open
 KEPT = timedelta(days=2)  # a staff sitting's boards are asked for 12 hours, messages to a phone are counted over a day
+MESSAGES_KEPT = timedelta(days=30)  # what was told once is not told again as long as anybody would ask
 SESSIONS_KEPT = timedelta(days=7)
 
 Old = tuple[str, Column[Any], Any]
@@ -30,7 +31,9 @@ def _old(now: datetime) -> list[Old]:
         ("idempotency_key", _key(IdempotencyKey, "scope"), IdempotencyKey.created_at < now - ANSWERS_KEPT),
         ("opening", _key(Opening, "key"), Opening.at < now - KEPT),
         ("refusal_seen", _key(RefusalSeen, "key"), RefusalSeen.at < now - KEPT),
+        ("outbox", _key(OutboxMessage, "id"), OutboxMessage.created_at < now - MESSAGES_KEPT),
         ("proof_code", _key(ProofCode, "id"), ProofCode.expires_at < now - KEPT),
+        ("sign_in_try", _key(SignInTry, "id"), SignInTry.at < now - KEPT),
         (
             "web_session",
             _key(WebSession, "token_hash"),

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from app.config import Settings
 from app.ports import SMSSender, Vault, WeChat
+from app.services import outbox
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class House:
             session = self._session(connection)
             try:
                 yield session
+                outbox.tell_recorded(session)
                 session.flush()
             finally:
                 session.close()
