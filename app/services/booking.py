@@ -70,11 +70,14 @@ def hold(
     of this one is let go: changing one's mind is no second appointment.
 
     Raises:
-        NotFound: no such slot, or the patient is not the actor's.
+        NotFound: no such slot, or the patient is not the actor's. A desk books for whoever is before it, in its own clinic.
         SlotPast, SlotTooFar, SlotStopped, SlotTaken, AlreadyBooked, BookingLimit, BookingPaused: as the rules decide.
     """
-    rights.act_for(session, actor, patient_ref, now)
+    if actor.kind != "staff":
+        rights.act_for(session, actor, patient_ref, now)
     slot, sitting, clinic = _slot(session, slot_id)
+    if actor.kind == "staff":
+        rights.run_desk(actor, clinic.id, now)
     rule = clinics.rules_of(clinic).booking
     living = _living_in(session, slot_id)
     if living is not None and living.patient_ref == patient_ref and _is_open(living, sitting, now):
