@@ -267,5 +267,7 @@ ROWS: dict[str, Row] = {
 
 # The rows of single slices, which take Row from here.
 from tests.rows_desk import ROWS as DESK_ROWS  # noqa: E402
+from tests.rows_lab import ROWS as LAB_ROWS  # noqa: E402
 
 ROWS |= DESK_ROWS
+ROWS |= LAB_ROWS

@@ -48,13 +48,16 @@ from tests.fixtures_visit import Person, Ward, build_ward
 from tests.people import CHILD_ID
 
 PATIENTS = ("a", "b", "guardian", "former", "claimant")
-STAFF = ("desk", "desk_elsewhere", "chen", "lin", "auditor", "admin")
+STAFF = ("desk", "desk_elsewhere", "chen", "lin", "lab", "lab_elsewhere", "pharmacist", "auditor", "admin")
 ACTORS = ("anonymous", *PATIENTS, *STAFF, "screen")
 ROLE = {
     "desk": "desk",
     "desk_elsewhere": "desk",
     "chen": "doctor",
     "lin": "doctor",
+    "lab": "lab",
+    "lab_elsewhere": "lab",
+    "pharmacist": "pharmacist",
     "auditor": "auditor",
     "admin": "admin",
 }
@@ -206,7 +209,8 @@ def _staff(scene: Scene) -> None:
     scene.objects[""] = {"clinic": ward.clinic, "clinic_elsewhere": elsewhere}
     for name, role, clinic in (
         ("desk_elsewhere", "desk", elsewhere), ("auditor", "auditor", ward.clinic), ("admin", "admin", ward.clinic),
-        ("leaving", "doctor", ward.clinic),
+        ("leaving", "doctor", ward.clinic), ("lab", "lab", ward.clinic), ("lab_elsewhere", "lab", elsewhere),
+        ("pharmacist", "pharmacist", ward.clinic),
     ):  # fmt: skip
         with ward.house.writing_session() as session:
             ref = staff.create(

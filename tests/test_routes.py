@@ -126,7 +126,23 @@ POST /staff/doctor/visits/<visit_id>/diagnosis doctor.sign_diagnosis
 POST /staff/doctor/visits/<visit_id>/prescription doctor.sign_prescription
 POST /staff/doctor/visits/<visit_id>/results doctor.sign_results
 GET /staff/lab/ lab.work
+GET /staff/lab/now lab.work_now
+GET /staff/lab/orders/<order_id> lab.order
+POST /staff/lab/orders/<order_id>/amend lab.amend
+POST /staff/lab/orders/<order_id>/cancel lab.cancel
+POST /staff/lab/orders/<order_id>/collect lab.collect
+POST /staff/lab/orders/<order_id>/results lab.sign
 GET /staff/pharmacy/ pharmacy.work
+GET /staff/pharmacy/now pharmacy.work_now
+GET /staff/pharmacy/prescriptions/<record_id> pharmacy.prescription
+POST /staff/pharmacy/prescriptions/<record_id>/accept pharmacy.accept
+POST /staff/pharmacy/prescriptions/<record_id>/dispense pharmacy.dispense
+POST /staff/pharmacy/prescriptions/<record_id>/return pharmacy.send_back
+POST /staff/doctor/orders/<order_id>/cancel doctor.cancel_order
+POST /staff/doctor/orders/<order_id>/release doctor.release_result
+POST /staff/doctor/visits/<visit_id>/allergies doctor.record_allergy
+POST /staff/doctor/visits/<visit_id>/orders doctor.order_tests
+POST /staff/doctor/visits/<visit_id>/prescriptions/<record_id> doctor.sign_again
 GET /staff/sign-in staff.sign_in
 POST /staff/sign-in staff.take_sign_in
 POST /staff/<any(doctor, desk, lab, pharmacy, admin, auditor):area>/sign-out staff.sign_out

@@ -8,6 +8,8 @@ No question is answered by anything but the actor, the facts and the clock.
     patient                     own things; those of people linked to the account, as far as the link reaches
     doctor                      own sessions; people of the own session from check-in to the end of the next day
     desk                        the own clinic: identity, queue, screens; nothing clinical
+    lab                         the own clinic's orders and their results; whose sample it is
+    pharmacist                  the own clinic's prescriptions with what their review needs
     admin                       staff, rules, screens; no patients
     auditor                     events, without identity
     screen                      the board of its own clinic
@@ -19,7 +21,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from app.domain.actor import Actor
-from app.domain.age import AgeGroup, age_group
+from app.domain.age import AgeGroup, age_group, is_child
 from app.domain.calendar import ONE_DAY, day_bounds, hospital_day
 from app.domain.errors import NotAllowed, NotFound, SignInNeeded
 
@@ -31,6 +33,7 @@ class Relation(StrEnum):
 
     SELF = "self"
     GUARDIAN = "guardian"
+    FAMILY = "family"
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,8 @@ class Link:
     """The tie of an account to a patient.
 
     `since_at` is when it was made. `proven_at` is when the hospital saw proof: for oneself a code to the phone on file
-    or a claim code of the desk, for a guardian the papers at the desk. `ends_at` is when it stops, ended or expired.
+    or a claim code of the desk, for a guardian the papers at the desk, for family such a code from the grown-up whose record
+    it is. `ends_at` is when it stops, ended or expired.
     """
 
     account: str
@@ -85,6 +89,15 @@ class ActFor:
 
 
 @dataclass(frozen=True)
+class EndGuardianship:
+    """Ending what a guardian or family holds of a patient, by that patient: from fourteen on one's own say counts."""
+
+    patient: str
+    link: Link | None
+    birth_on: date | None = None
+
+
+@dataclass(frozen=True)
 class SeeHealth:
     """Diagnoses, prescriptions, reports of a patient, recorded at `recorded_at` (None: a list, to be cut)."""
 
@@ -105,13 +118,31 @@ class WriteHealth:
 
 @dataclass(frozen=True)
 class SeeIdentity:
-    """A patient's unmasked name, phone and document. `clinics` are those where the patient has business."""
+    """A patient's unmasked name, phone and document. `clinics` are those where the patient has business, `ordered_at`
+    those that have an order of theirs."""
 
     patient: str
     clinics: frozenset[str]
     link: Link | None = None
     birth_on: date | None = None
     treating: tuple[Treating, ...] = ()
+    ordered_at: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class WorkLab:
+    """Orders of a clinic: the list, collecting, results. `patient` is whose order it is; None asks for the list."""
+
+    clinic: str
+    patient: str | None = None
+
+
+@dataclass(frozen=True)
+class ReviewPrescriptions:
+    """Prescriptions written in a clinic, with allergies, what is taken now, age, sex and weight; None asks for the list."""
+
+    clinic: str
+    patient: str | None = None
 
 
 @dataclass(frozen=True)
@@ -160,9 +191,12 @@ class AuditEvents:
 Question = (
     SeeOwn
     | ActFor
+    | EndGuardianship
     | SeeHealth
     | WriteHealth
     | SeeIdentity
+    | WorkLab
+    | ReviewPrescriptions
     | WorkQueue
     | RunDesk
     | PairScreen
@@ -181,6 +215,7 @@ class Basis(StrEnum):
     SELF = "self"
     SELF_UNPROVEN = "self_unproven"
     GUARDIAN = "guardian"
+    FAMILY = "family"
     TREATING = "treating"
     OWN_SESSION = "own_session"
     CLINIC = "clinic"
@@ -199,6 +234,8 @@ class Rule(StrEnum):
     GUARDIAN_AGE_UNKNOWN = "guardian_age_unknown"
     GUARDIAN_OF_MINOR = "guardian_of_minor"
     GUARDIAN_OF_ADULT = "guardian_of_adult"
+    OWN_SAY_LATER = "own_say_later"
+    OWN_PROOF_MISSING = "own_proof_missing"
     NOT_TREATING = "not_treating"
     OTHER_SESSION = "other_session"
     OTHER_DAY = "other_day"
@@ -242,6 +279,12 @@ def decide(actor: Actor, question: Question, now: datetime) -> Answer:
             return _decide_doctor(actor, question, now)
         case "staff", "desk":
             return _decide_desk(actor, question, now)
+        case "staff", "lab":
+            return _decide_lab(actor, question)
+        case "staff", "pharmacist":
+            if isinstance(question, ReviewPrescriptions):
+                return _in_clinic(actor, question.clinic)
+            return Denial(Rule.ROLE)
         case "staff", "admin":
             return Grant(Basis.OFFICE) if isinstance(question, ManageStaff | PairScreen) else Denial(Rule.ROLE)
         case "staff", "auditor":
@@ -285,6 +328,8 @@ def _decide_patient(actor: Actor, question: Question, now: datetime) -> Answer:
             return _reach(actor, patient, link, recorded_at, birth_on, now, is_health=False)
         case ActFor(patient, link, birth_on):
             return _reach(actor, patient, link, None, birth_on, now, is_health=False)
+        case EndGuardianship(patient, link, birth_on):
+            return _says_for_oneself(actor, patient, link, birth_on, now)
         case SeeHealth(patient, recorded_at, link, birth_on):
             return _reach(actor, patient, link, recorded_at, birth_on, now, is_health=True)
         case SeeIdentity(patient=patient, link=link, birth_on=birth_on):
@@ -320,6 +365,16 @@ def _decide_desk(actor: Actor, question: Question, now: datetime) -> Answer:
             return Denial(Rule.ROLE)
 
 
+def _decide_lab(actor: Actor, question: Question) -> Answer:
+    match question:
+        case WorkLab(clinic):
+            return _in_clinic(actor, clinic)
+        case SeeIdentity(ordered_at=ordered_at):
+            return Grant(Basis.CLINIC) if ordered_at & actor.clinics else Denial(Rule.OTHER_CLINIC)
+        case _:
+            return Denial(Rule.ROLE)
+
+
 # Rules
 
 
@@ -341,12 +396,26 @@ def _reach(
     is_proven = link.proven_at is not None and link.proven_at <= now
     if link.relation is Relation.GUARDIAN:
         return _guards(is_proven, birth_on, now, is_health=is_health)
+    if link.relation is Relation.FAMILY:
+        return Grant(Basis.FAMILY) if is_proven else Denial(Rule.LINK_UNPROVEN)
     if is_proven:
         return Grant(Basis.SELF)
     # Knowing somebody's ID proves nothing: without proof only what happened since the link was made is open.
     if recorded_at is not None and recorded_at < link.since_at:
         return Denial(Rule.LINK_UNPROVEN)
     return Grant(Basis.SELF_UNPROVEN, since_at=link.since_at)
+
+
+def _says_for_oneself(actor: Actor, patient: str, link: Link | None, birth_on: date | None, now: datetime) -> Answer:
+    """Return whether it is the patient who asks, of fourteen or more; whoever merely typed the ID ends nobody's guardianship."""
+    answer = _reach(actor, patient, link, None, birth_on, now, is_health=False)
+    if isinstance(answer, Denial) or answer.basis is Basis.SELF_UNPROVEN:
+        return answer if isinstance(answer, Denial) else Denial(Rule.OWN_PROOF_MISSING)
+    if answer.basis is not Basis.SELF:
+        return Denial(Rule.NO_LINK)
+    if birth_on is None or is_child(birth_on, max(hospital_day(now), birth_on)):
+        return Denial(Rule.OWN_SAY_LATER)
+    return answer
 
 
 def _guards(is_verified: bool, birth_on: date | None, now: datetime, *, is_health: bool) -> Answer:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 ActorKind = Literal["patient", "staff", "screen", "system", "anonymous"]
-Role = Literal["patient", "doctor", "desk", "admin", "auditor", "screen", "system"]
+Role = Literal["patient", "doctor", "desk", "lab", "pharmacist", "admin", "auditor", "screen", "system"]
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,12 @@
 
     diagnosis      {code, name_zh, name_en, note}
     advice         {text}
-    prescription   {lines: [{name, dose, frequency, days}]}; of an imported one `days` is null and `dose` its whole text
+    prescription   {lines: [{name, dose, frequency, days}], steps: […]}; of an imported one `days` is null and `dose` its whole text
     report         {title_zh, title_en, order: [ids of its observations]}; an imported one may have {conclusion} too
     observation    {code, name_zh, name_en, value, unit, low, high, flag}; an imported one may have {range_text, remark, parts: […]}
+    allergy        {substance, name_zh, name_en, note}
+
+A laboratory's report and its values have {shown_from} too: from when the person sees them. `value_en` is a result in words.
 
 Numbers that were measured are decimal text, never floats: 6.10 was measured to two places.
 """
@@ -19,6 +22,7 @@ from enum import StrEnum
 from typing import Any
 
 from app.domain import lab
+from app.domain.allergies import SUBSTANCES
 from app.domain.errors import BadInput
 from app.domain.icd import COMMON, parse_code
 
@@ -36,6 +40,7 @@ class Kind(StrEnum):
     PRESCRIPTION = "prescription"
     REPORT = "report"
     OBSERVATION = "observation"
+    ALLERGY = "allergy"
 
 
 VOID = frozenset(
@@ -71,6 +76,8 @@ class Measurement:
     at: datetime | None = None
     range_text: str = ""  # the reference range in the source's words, where it has any
     remark: str = ""
+    value_en: str = ""  # a result in words, in English
+    was: tuple[str, str] | None = None  # what an amendment replaced, in Chinese and English
 
     @property
     def number(self) -> Decimal | None:
@@ -95,7 +102,9 @@ class Measurement:
         return self.range_text or lab.format_range(lab.ReferenceRange(self.low, self.high))
 
 
-# The analytes that the doctor's form offers: code (LOINC, from the HL7 examples), names, unit, range.
+WEIGHT = "29463-7"
+
+# What the doctor's form offers to measure: code (LOINC, from the HL7 examples), names, unit, range.
 ANALYTES: dict[str, tuple[str, str, str, str]] = {
     "15074-8": ("空腹血糖", "Fasting glucose", "mmol/L", "3.9-6.1"),
     "4548-4": ("糖化血红蛋白", "Haemoglobin A1c", "%", "4.0-6.0"),
@@ -103,6 +112,7 @@ ANALYTES: dict[str, tuple[str, str, str, str]] = {
     "6690-2": ("白细胞计数", "White blood cells", "10*9/L", "3.5-9.5"),
     "8480-6": ("收缩压", "Systolic pressure", "mmHg", "90-139"),
     "2093-3": ("总胆固醇", "Total cholesterol", "mmol/L", "<5.2"),
+    WEIGHT: ("体重", "Body weight", "kg", ""),
 }
 
 
@@ -124,6 +134,18 @@ def diagnosis(code: str, note: str = "") -> dict[str, Any]:
 def advice(value: str) -> dict[str, Any]:
     """Return advice's payload. Raises BadInput when it is missing or too long."""
     return {"text": text(value, "advice")}
+
+
+def allergy(substance: str, note: str = "") -> dict[str, Any]:
+    """Return an allergy's payload. `substance` is a code of `allergies.SUBSTANCES`; "other" needs its name in `note`.
+
+    Raises BadInput (`substance`, `note`).
+    """
+    if substance not in SUBSTANCES:
+        raise BadInput("substance")
+    note = text(note, "note", is_required=substance == "other", longest=LONGEST_LINE)
+    chinese, english, _ = SUBSTANCES[substance]
+    return {"substance": substance, "name_zh": chinese, "name_en": english, "note": note}
 
 
 def text(value: str, field: str, *, is_required: bool = True, longest: int = LONGEST_TEXT) -> str:
@@ -168,7 +190,7 @@ def observation(code: str, value: str) -> dict[str, Any]:
         "unit": unit,
         "low": None if low is None else str(low),
         "high": None if high is None else str(high),
-        "flag": measured.flag.value,
+        "flag": measured.flag.value if usual else None,
     }
 
 
@@ -197,4 +219,5 @@ def _measurement(payload: Mapping[str, Any], at: datetime | None) -> Measurement
         at=at,
         range_text=str(payload.get("range_text", "")),
         remark=str(payload.get("remark", "")),
+        value_en=str(payload.get("value_en", "")),
     )

@@ -84,8 +84,8 @@ CATALOGUE: dict[str, EventType] = {
     "appeal.upheld": _act("why"),
     "appeal.denied": _act("why"),
     "session.stopped": _act("why", "people", "starts_at"),
-    "appointment.move_offered": _act("from", "to", "until"),
-    "appointment.moved": _act("from", "to"),
+    "appointment.move_offered": _act("was_at", "to_at", "until"),
+    "appointment.moved": _act("was_at", "to_at"),
     # check-in and queue
     "appointment.checked_in": _act("ticket", "method"),
     "ticket.called": _act("ticket", "room"),

@@ -5,15 +5,16 @@ Nothing is unsealed here: `records` opens rows by right, records that it did, an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
-from app.domain import clinical
+from app.domain import clinical, prescribing
 from app.domain.clinical import Kind, Measurement, PrescriptionLine
 from app.models import ClinicalRecord, Visit
 from app.services.clinics import Words
+from app.services.results import OrderLine, VersionLine
 
 
 @dataclass(frozen=True)
@@ -60,12 +61,43 @@ class Advice:
 
 
 @dataclass(frozen=True)
-class Prescription:
-    """What was prescribed. `status`: "signed" here, else what its source says (active, stopped, …)."""
+class Allergy:
+    """An allergy that was recorded: to what, from the list, and in the writer's words."""
 
+    substance: str
+    name: Words
+    note: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Step:
+    """What happened to a prescription after it was signed: accepted, returned, amended, overridden or dispensed.
+
+    `note` is between doctor and pharmacist, empty for everybody else; `lines` are those that an amendment replaced.
+    """
+
+    what: str
+    at: datetime
+    who: Words
+    reason: Words | None
+    note: str
+    lines: tuple[PrescriptionLine, ...]
+
+
+@dataclass(frozen=True)
+class Prescription:
+    """What was prescribed. `status`: signed, returned, active or dispensed here, else what its source says.
+
+    Whether it may be taken by is what `is_in_force` says: nothing written here is before a pharmacist accepted it.
+    """
+
+    id: str
     status: str
     at: datetime | None
     lines: tuple[PrescriptionLine, ...]
+    is_in_force: bool
+    steps: tuple[Step, ...]
 
 
 @dataclass(frozen=True)
@@ -78,6 +110,7 @@ class Report:
     conclusion: str
     measurements: tuple[Measurement, ...]
     is_void: bool
+    versions: tuple[VersionLine, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -88,6 +121,17 @@ class Trend:
     name: Words
     unit: str
     points: tuple[Measurement, ...]
+
+
+@dataclass(frozen=True)
+class Ordered:
+    """What belongs to a visit beside its records: the orders, and the signed versions of each report."""
+
+    orders: tuple[OrderLine, ...] = ()
+    versions: Mapping[str, tuple[VersionLine, ...]] = field(default_factory=dict)
+
+
+NOTHING_ORDERED = Ordered()
 
 
 @dataclass(frozen=True)
@@ -109,10 +153,14 @@ class Chart:
     reports: tuple[Report, ...]
     trends: tuple[Trend, ...]
     event_id: str | None
+    allergies: tuple[Allergy, ...] = ()
+    orders: tuple[OrderLine, ...] = ()
 
     @property
     def is_empty(self) -> bool:
-        return not (self.diagnoses or self.advice or self.prescriptions or self.reports)
+        return not (
+            self.diagnoses or self.advice or self.prescriptions or self.reports or self.allergies or self.orders
+        )
 
 
 @dataclass(frozen=True)
@@ -142,9 +190,13 @@ def lay_out(
     opened: Sequence[Opened],
     series: Iterable[Opened],
     event_id: str | None,
+    ordered: Ordered = NOTHING_ORDERED,
+    *,
+    is_staff: bool = False,
 ) -> Chart:
     """Return rows laid out. `about` is the visit's content, `names` its department and doctor; without a visit `opened`
-    are records of one day. `series` are all measurements of the person that may be drawn."""
+    are records of one day. `series` are all measurements of the person that may be drawn. Only staff read the notes that
+    colleagues left each other."""
     first = opened[0].row if opened else None
     if visit is None and first is None:
         raise ValueError("nothing to lay out")
@@ -160,15 +212,41 @@ def lay_out(
         reason=str(about.get("reason", "")),
         diagnoses=tuple(_diagnosis(o.content) for o in opened if o.row.kind == Kind.DIAGNOSIS),
         advice=tuple(Advice(str(o.content.get("text", ""))) for o in opened if o.row.kind == Kind.ADVICE),
-        prescriptions=tuple(
-            Prescription(o.row.status, o.row.effective_at, clinical.read_lines(o.content))
-            for o in opened
-            if o.row.kind == Kind.PRESCRIPTION
-        ),
-        reports=_reports(opened),
+        prescriptions=tuple(_prescription(o, is_staff=is_staff) for o in opened if o.row.kind == Kind.PRESCRIPTION),
+        reports=_reports(opened, ordered.versions),
         trends=trends(opened, series),
         event_id=event_id,
+        allergies=tuple(allergy(o.content, o.row.recorded_at) for o in opened if o.row.kind == Kind.ALLERGY),
+        orders=ordered.orders,
     )
+
+
+def allergy(content: dict[str, Any], at: datetime) -> Allergy:
+    """Return an allergy's content as it is read."""
+    return Allergy(content["substance"], Words(content["name_zh"], content["name_en"]), content["note"], at)
+
+
+def steps(content: dict[str, Any], *, is_staff: bool, only: Sequence[str] = ()) -> tuple[Step, ...]:
+    """Return what happened to a prescription, oldest first; `only` these, where any are named."""
+    return tuple(
+        Step(
+            what=step["what"],
+            at=datetime.fromisoformat(step["at"]),
+            who=Words(step["who_zh"], step["who_en"]),
+            reason=Words(*prescribing.RETURN_REASONS[step["reason"]]) if step["reason"] else None,
+            note=step["note"] if is_staff else "",
+            lines=clinical.read_lines(step),
+        )
+        for step in content.get("steps", ())
+        if not only or step["what"] in only
+    )
+
+
+def _prescription(one: Opened, *, is_staff: bool) -> Prescription:
+    is_in_force = one.row.status in prescribing.IN_FORCE
+    lines = clinical.read_lines(one.content)
+    said = steps(one.content, is_staff=is_staff)
+    return Prescription(one.row.id, one.row.status, one.row.effective_at, lines, is_in_force, said)
 
 
 def _diagnosis(content: dict[str, Any]) -> Diagnosis:
@@ -186,7 +264,7 @@ def arranged(opened: Sequence[Opened]) -> list[Opened]:
     return sorted(opened, key=lambda one: (one.row.report_id or "", place.get(one.row.id, 0)))
 
 
-def _reports(opened: Sequence[Opened]) -> tuple[Report, ...]:
+def _reports(opened: Sequence[Opened], versions: Mapping[str, tuple[VersionLine, ...]]) -> tuple[Report, ...]:
     """Gather measurements under their reports; those of none come last, each status by itself."""
     measured: dict[str | None, list[Opened]] = {}
     for one in arranged(opened):
@@ -197,7 +275,8 @@ def _reports(opened: Sequence[Opened]) -> tuple[Report, ...]:
         if one.row.kind == Kind.REPORT:
             values = measured.pop(one.row.id, [])
             title = Words(str(one.content.get("title_zh", "")), str(one.content.get("title_en", "")))
-            reports.append(_report(title, one.row, str(one.content.get("conclusion", "")), values))
+            said = versions.get(one.row.id, ())
+            reports.append(_report(title, one.row, str(one.content.get("conclusion", "")), values, said))
     by_status: dict[str, list[Opened]] = {}
     for values in measured.values():
         for value in values:
@@ -205,9 +284,18 @@ def _reports(opened: Sequence[Opened]) -> tuple[Report, ...]:
     return (*reports, *(_report(None, values[0].row, "", values) for values in by_status.values()))
 
 
-def _report(title: Words | None, row: ClinicalRecord, conclusion: str, values: Sequence[Opened]) -> Report:
-    measurements = tuple(m for v in values for m in clinical.read_measurements(v.content, v.row.effective_at))
-    return Report(title, row.status, row.effective_at, conclusion, measurements, row.status in clinical.VOID)
+def _report(
+    title: Words | None,
+    row: ClinicalRecord,
+    conclusion: str,
+    values: Sequence[Opened],
+    versions: tuple[VersionLine, ...] = (),
+) -> Report:
+    measured = [m for v in values for m in clinical.read_measurements(v.content, v.row.effective_at)]
+    was = {one.code: (one.old.zh, one.old.en) for version in versions for one in version.changes}
+    measurements = tuple(replace(m, was=was[m.code]) if m.code in was else m for m in measured)
+    is_void = row.status in clinical.VOID
+    return Report(title, row.status, row.effective_at, conclusion, measurements, is_void, versions)
 
 
 def drawn(opened: Iterable[Opened], series: Iterable[Opened]) -> list[Opened]:

@@ -6,7 +6,7 @@ This is one of the openers: what it returns is unsealed health content, and ever
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from itertools import groupby
 from typing import Any
@@ -19,11 +19,22 @@ from app.domain.actor import Actor
 from app.domain.calendar import hospital_day
 from app.domain.clinical import Kind
 from app.domain.errors import NotFound, VisitClosed
+from app.domain.events import Detail
 from app.domain.ids import new_ref
 from app.domain.tickets import format_ticket
-from app.models import Bound, ClinicalRecord, ClinicSession, Department, Staff, Ticket, Visit
-from app.services import chart, disclosure, events, rights
-from app.services.chart import Chart, History, Opened, OthersLine, OwnVisit, VisitLine
+from app.models import (
+    Bound,
+    ClinicalRecord,
+    ClinicSession,
+    Department,
+    LabOrder,
+    ReportVersion,
+    Staff,
+    Ticket,
+    Visit,
+)
+from app.services import chart, disclosure, events, results, rights
+from app.services.chart import Chart, History, Opened, Ordered, OthersLine, OwnVisit, VisitLine
 from app.services.clinics import Words
 from app.services.sealing import open_payload, seal_next
 
@@ -33,6 +44,15 @@ PURPOSE_TREAT = "treatment"
 SERIES = 500  # measurements looked through for a picture, the newest
 HISTORY_VISITS = 10
 HISTORY_OTHERS = 50
+
+
+# The kinds whose signature has words of its own. For the others a receipt names the class only: the kind itself may tell too
+# much on paper.
+OWN_TYPES: Mapping[str, tuple[str, Detail]] = {
+    Kind.REPORT: ("record.signed", {"part": "results"}),
+    Kind.PRESCRIPTION: ("prescription.signed", {"round": 1}),
+    Kind.ALLERGY: ("allergy.recorded", {}),
+}
 
 
 # Lists: days and states only, which is no disclosure
@@ -66,10 +86,13 @@ def open_visit(session: Session, actor: Actor, visit_id: str, now: datetime) -> 
     if visit is None:
         raise NotFound()
     grant = rights.see_health(session, actor, visit.patient_ref, now, recorded_at=visit.recorded_at)
-    opened = _open(session, _records_of(session, [visit.id], grant))
-    series = _series_beside(session, visit.patient_ref, opened, grant)
-    event_id = _disclose(session, actor, visit.patient_ref, [visit], [*opened, *series], now)
-    return _lay_out(session, visit, opened, series, event_id)
+    opened, held = _shown(_open(session, _records_of(session, [visit.id], grant)), actor, now)
+    series, _ = _shown(_series_beside(session, visit.patient_ref, opened, grant), actor, now)
+    orders, versions = _ordered(session, [visit.id], opened)
+    beside: list[Bound] = [*orders, *versions]
+    event_id = _disclose(session, actor, visit.patient_ref, [visit, *beside], [*opened, *series], now)
+    ordered = _read_ordered(session, orders, versions, held, actor)
+    return _lay_out(session, visit, opened, series, event_id, ordered, is_staff=actor.kind == "staff")
 
 
 def open_others(session: Session, actor: Actor, record_id: str, now: datetime) -> Chart:
@@ -97,10 +120,12 @@ def open_own_visit(session: Session, actor: Actor, visit_id: str, now: datetime)
     visit = own_visit(session, actor, visit_id)
     grant = rights.see_health(session, actor, visit.patient_ref, now)
     opened = _open(session, _records_of(session, [visit.id], grant))
-    event_id = _disclose(session, actor, visit.patient_ref, [], opened, now)
+    orders, versions = _ordered(session, [visit.id], opened)
+    event_id = _disclose(session, actor, visit.patient_ref, [*orders, *versions], opened, now)
+    ordered = _read_ordered(session, orders, versions, _held(opened, now), actor)
     ticket = session.scalar(select(Ticket).where(Ticket.appointment_id == visit.appointment_id))
     return OwnVisit(
-        chart=_lay_out(session, visit, opened, (), event_id),
+        chart=_lay_out(session, visit, opened, (), event_id, ordered, is_staff=True),
         is_open=visit.state == "in_progress",
         session_id=visit.session_id or "",
         ticket_id=ticket.id if ticket else "",
@@ -119,17 +144,23 @@ def open_history(
     opened = _open(session, _records_of(session, [v.id for v in visits], grant))
     others = _open(session, _others(session, patient_ref, grant)[:HISTORY_OTHERS])
     series = _series_beside(session, patient_ref, [*opened, *others], grant)
-    event_id = _disclose(session, actor, patient_ref, visits, [*opened, *others, *series], now)
-    charts = [_lay_out(session, v, [o for o in opened if o.row.visit_id == v.id], (), event_id) for v in visits]
+    orders, versions = _ordered(session, [v.id for v in visits], opened)
+    rows: list[Bound] = [*visits, *orders, *versions]
+    event_id = _disclose(session, actor, patient_ref, rows, [*opened, *others, *series], now)
+    charts = []
+    for v in visits:
+        of_visit = [o for o in opened if o.row.visit_id == v.id]
+        ordered = _read_ordered(session, [o for o in orders if o.visit_id == v.id], versions, {}, actor)
+        charts.append(_lay_out(session, v, of_visit, (), event_id, ordered, is_staff=True))
     for _day_on, same_day in groupby(others, lambda one: _day_of(one.row)):
         charts.append(_lay_out(session, None, list(same_day), (), event_id))
     return History(tuple(charts), chart.trends([*opened, *others], series), event_id)
 
 
 def _disclose(
-    session: Session, actor: Actor, patient_ref: str, visits: Sequence[Visit], opened: Iterable[Opened], now: datetime
+    session: Session, actor: Actor, patient_ref: str, beside: Sequence[Bound], opened: Iterable[Opened], now: datetime
 ) -> str | None:
-    rows: list[Bound] = [*visits, *{one.row.id: one.row for one in opened}.values()]
+    rows: list[Bound] = [*beside, *{one.row.id: one.row for one in opened}.values()]
     purpose = PURPOSE_OWN if actor.kind == "patient" else PURPOSE_TREAT
     return disclosure.opened(
         session, actor, "record.opened", patient_ref, rows, now, detail={"count": len(rows)}, purpose=purpose
@@ -138,6 +169,45 @@ def _disclose(
 
 def _open(session: Session, rows: Iterable[ClinicalRecord]) -> list[Opened]:
     return [Opened(row, open_payload(session, row)[0]) for row in rows]
+
+
+def _held(opened: Iterable[Opened], now: datetime) -> dict[str, datetime]:
+    """Return the reports among `opened` that the person does not see yet, and from when they do."""
+    return {
+        one.row.id: datetime.fromisoformat(one.content["shown_from"])
+        for one in opened
+        if one.row.kind == Kind.REPORT and results.is_held(one.content, now)
+    }
+
+
+def _shown(opened: list[Opened], actor: Actor, now: datetime) -> tuple[list[Opened], dict[str, datetime]]:
+    """Return what this reader sees of `opened`, and which reports are held: what is for the doctor first stays closed to the
+    person and to who stands in for them, and is not disclosed."""
+    if actor.kind == "staff":
+        return opened, {}
+    return [one for one in opened if not results.is_held(one.content, now)], _held(opened, now)
+
+
+def _ordered(
+    session: Session, visit_ids: list[str], opened: Iterable[Opened]
+) -> tuple[list[LabOrder], list[ReportVersion]]:
+    """Return the orders of these visits, and the signed versions of the reports that are shown."""
+    reports = [one.row.id for one in opened if one.row.kind == Kind.REPORT]
+    return results.orders_of(session, visit_ids), results.versions_of(session, reports)
+
+
+def _read_ordered(
+    session: Session,
+    orders: Iterable[LabOrder],
+    versions: Iterable[ReportVersion],
+    held: dict[str, datetime],
+    actor: Actor,
+) -> Ordered:
+    read: dict[str, tuple[results.VersionLine, ...]] = {}
+    for row in versions:
+        line = results.read_version(session, row, is_staff=actor.kind == "staff")
+        read[row.report_id] = (*read.get(row.report_id, ()), line)
+    return Ordered(tuple(results.read_order(session, order, held) for order in orders), read)
 
 
 def _visits(session: Session, patient_ref: str, grant: Grant) -> Sequence[Visit]:
@@ -210,9 +280,12 @@ def _lay_out(
     opened: Sequence[Opened],
     series: Sequence[Opened],
     event_id: str | None,
+    ordered: Ordered = chart.NOTHING_ORDERED,
+    *,
+    is_staff: bool = False,
 ) -> Chart:
     about = open_payload(session, visit)[0] if visit else {}
-    return chart.lay_out(visit, about, _names(session, visit), opened, series, event_id)
+    return chart.lay_out(visit, about, _names(session, visit), opened, series, event_id, ordered, is_staff=is_staff)
 
 
 # Writing
@@ -290,10 +363,7 @@ def _record_signing(
 ) -> None:
     """Record that `rows` were signed. Who signs has seen them: the page that shows them next opens nothing new."""
     session.flush()
-    # What a receipt names is the class only: the kind itself may tell too much on paper.
-    part = "results" if rows[0].kind == Kind.REPORT else "visit_note"
-    patient_ref = visit.patient_ref
-    event = events.record(
-        session, "record.signed", actor, now, subject=patient_ref, objects=rows, detail={"part": part}
-    )
+    patient_ref, kind = visit.patient_ref, rows[0].kind
+    event_type, detail = OWN_TYPES.get(kind, ("record.signed", {"part": "visit_note"}))
+    event = events.record(session, event_type, actor, now, subject=patient_ref, objects=rows, detail=detail)
     disclosure.mark_seen(session, actor, "record.opened", patient_ref, rows, event.id, now)

@@ -126,6 +126,23 @@ def see_identity(
     return access.require(actor, access.SeeIdentity(patient_ref, at, treating=treating), now)
 
 
+def work_lab(actor: Actor, clinic_id: str, patient_ref: str | None, now: datetime) -> Grant:
+    """Require that the actor works in this clinic's laboratory; `patient_ref` is whose order it is, None for the list."""
+    return access.require(actor, access.WorkLab(clinic_id, patient_ref), now)
+
+
+def see_identity_of_sample(session: Session, actor: Actor, patient_ref: str, clinic_id: str, now: datetime) -> Grant:
+    """Require that the laboratory may see whose sample it takes: somebody who has an order in its clinic."""
+    _person(session, patient_ref)
+    question = access.SeeIdentity(patient_ref, frozenset(), ordered_at=frozenset({clinic_id}))
+    return access.require(actor, question, now)
+
+
+def review_prescriptions(actor: Actor, clinic_id: str, patient_ref: str | None, now: datetime) -> Grant:
+    """Require that the actor reviews this clinic's prescriptions; `patient_ref` is whose it is, None for the list."""
+    return access.require(actor, access.ReviewPrescriptions(clinic_id, patient_ref), now)
+
+
 def run_desk(actor: Actor, clinic_id: str, now: datetime) -> Grant:
     return access.require(actor, access.RunDesk(clinic_id), now)
 

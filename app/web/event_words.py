@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 
-from app.web import queue_words
+from app.web import fair_words, queue_words
 from app.web.i18n import language_tag, moment
 
 Words = Any  # a lazy text, or a text
@@ -94,6 +94,7 @@ TYPES: Mapping[str, Words] = {
     "room.created": lazy_gettext("设立诊室"),
     "session.planned": lazy_gettext("排班"),
     **queue_words.TYPES,
+    **fair_words.TYPES,
 }
 
 FIELDS: Mapping[str, Words] = {
@@ -137,6 +138,7 @@ FIELDS: Mapping[str, Words] = {
     "way": lazy_gettext("登录方式"),
     "wording": lazy_gettext("文本版本"),
     **queue_words.FIELDS,
+    **fair_words.FIELDS,
 }
 
 ROLES: Mapping[str, Words] = {
@@ -169,6 +171,7 @@ PURPOSES: Mapping[str, Words] = {
     "desk_board": lazy_gettext("前台办理"),
     "sensitive_data": lazy_gettext("处理敏感个人信息"),
     "claim": lazy_gettext("核对就诊人身份"),
+    "appeal": lazy_gettext("处理申诉"),
 }
 
 RULES: Mapping[str, Words] = {
@@ -202,7 +205,9 @@ RULES: Mapping[str, Words] = {
     "sitting_over": lazy_gettext("医生今天的门诊已结束"),
     "no_phone_on_file": lazy_gettext("没有留存可用的手机号"),
     "check_in_window": lazy_gettext("签到时间规则"),
+    "already_enrolled": lazy_gettext("已启用动态口令"),
     **queue_words.RULES,
+    **fair_words.RULES,
 }
 
 VALUES: Mapping[str, Mapping[str, Words]] = {
@@ -220,11 +225,13 @@ VALUES: Mapping[str, Mapping[str, Words]] = {
     "by": {
         "patient": lazy_gettext("患者"),
         "desk": lazy_gettext("前台"),
+        "clinic": lazy_gettext("医院"),
         "doctor": lazy_gettext("医生"),
         "passes": lazy_gettext("多次叫号未到"),
         "lab": lazy_gettext("检验"),
     },
     **queue_words.VALUES,
+    **fair_words.VALUES,
     "undone": TYPES,
     "document": {"resident_id": lazy_gettext("居民身份证"), "passport": lazy_gettext("护照")},
     "cause": {"button": lazy_gettext("按了锁屏"), "idle": lazy_gettext("一段时间没有操作")},

@@ -15,6 +15,7 @@ from flask_babel import gettext as _
 
 from app.domain.calendar import local
 from app.domain.errors import Refused
+from app.web import fair_words, queue_words
 
 
 @dataclass(frozen=True)
@@ -36,9 +37,23 @@ def not_allowed_words(rule: str) -> Said:
         return Said(_("孩子满十四岁后，病历由本人查看"), _("预约和签到仍可以由您办理。"))
     if rule == "guardian_of_adult":
         return Said(_("孩子已满十八岁，由本人办理"), _("本人可以用自己的手机登录。"))
+    if rule == "own_say_later":
+        return Said(_("满十四岁以后才能自己取消监护"), _("现在要取消，请带证件到前台。"))
+    if rule == "own_proof_missing":
+        return Said(_("先证明是您本人"), _("带证件到任一前台，前台核对后给您一个 6 位的核对码。"))
     if rule in ("guardian_unverified", "guardian_age_unknown"):
         return Said(_("监护关系还没有核对"), _("带上您和孩子的证件到任一前台核对。"))
+    if rule == "oneself":
+        return Said(_("自己的角色和账号由另一位管理员办理"), _("请医院的另一位管理员来做。"))
+    if rule == "no_pin_beside_second_factor":
+        return Said(_("管理员和审计员不用 PIN"), _("您用密码和动态口令登录；解锁用密码。"))
     return Said(_("这一项不由您的身份办理"), _("如果工作需要，请管理员为您添加相应角色。"))
+
+
+def wait_words(seconds: object) -> str:
+    """Return a wait in whole minutes, or in seconds below one."""
+    whole = int(str(seconds)) if seconds else 0
+    return _("%(n)s 分钟", n=-(-whole // 60)) if whole >= 60 else _("%(n)s 秒", n=whole)
 
 
 Facts = dict[str, Any]
@@ -71,23 +86,60 @@ WORDS: dict[str, Callable[[Facts], Said]] = {
     "pairing_code_unknown": lambda f: Said(_("配对码不对，或已经用过、过期"), _("请前台在工作台再生成一个配对码，10 分钟内输入。")),
     "room_busy": lambda f: Said(_("%(ticket)s 还在诊室", ticket=f.get("ticket", "")), _("先完成就诊，或按过号，再叫下一位。")),
     "ticket_moved": lambda f: Said(_("这个号的状态已经变了"), _("刷新队列看看现在的状态。")),
+    "cannot_undo": lambda f: Said(
+        _("“%(act)s”撤销不了", act=str(queue_words.TYPES.get(str(f["act"])) or _("这一步"))) if f.get("act") else _("没有可以撤销的一步"),
+        _("只能撤销最近一步，并且只有一次。看看现在的状态，再选要做的。"),
+    ),
+    "move_elsewhere": lambda f: Said(_("那边是另一个科室，或不是今天"), _("换诊室只在本科室当天的诊室之间。去别的科室请用“转科”。")),
+    "move_nowhere": lambda f: Said(_("不能换到那个诊室"), _("号已经在那里，或那边已停诊、已结束。选另一个诊室。")),
+    "late_unreadable": lambda f: Said(_("晚到的时间填 0 到 240 分钟")),
+    "priority_unknown": lambda f: Said(_("选一个优先类别和理由")),
+    "priority_note_missing": lambda f: Said(_("写明是什么情况")),
+    "priority_not_due": lambda f: Said(
+        _("年龄不符合“%(what)s”", what=queue_words.class_words(str(f["priority"]))) if f.get("priority") else _("年龄不符合"),
+        _("按登记的出生日期计算。确需照顾的，选“需要照顾”并写明理由。"),
+    ),
+    "no_priority": lambda f: Said(_("这个号没有优先"), _("刷新看看现在的状态。")),
     # Signing in and binding
     "wechat_said_no": lambda f: Said(_("微信登录没有完成"), _("回到登录页再按一次，或改用手机号登录。")),
     "wechat_away": lambda f: Said(_("微信暂时没有回应"), _("过一会儿再试，或改用手机号登录。")),
     "snapshot_visitor": lambda f: Said(_("这是微信的预览页面"), _("按右上角“使用完整服务”后再登录。")),
     "already_bound": lambda f: Said(
-        _("这个账号已经有孩子了。") if f.get("relation") == "guardian" else _("这个账号已经有本人了。"),
-        _("其他成年人请用自己的手机登录；需要帮助请到前台。"),
+        _("这个账号已经有本人了。"), _("给别人看病，选“我的孩子”或“成年家人”；需要帮助请到前台。")
     ),
-    "not_a_child": lambda f: Said(_("满十四岁的孩子要自己登记。"), _("可以用孩子自己的手机，或带证件到前台办理。")),
+    "not_a_child": lambda f: Said(_("已满十八岁，不用监护人了。"), _("选“成年家人”添加，或用本人自己的手机登录。")),
+    "not_grown_up": lambda f: Said(_("未满十八岁，按孩子添加。"), _("选“我的孩子”，再到前台核对一次。")),
+    "people_full": lambda f: Said(_("一个账号最多 %(n)s 位就诊人。", n=f.get("most")), _("先移除一位，或到前台办理。")),
+    "name_differs": lambda f: Said(_("这份证件在医院登记的是另一个姓名"), _("对照证件再看一遍姓名和号码。没有输错，就用“核对证件”打开比较。")),
+    "sitting_over": lambda f: Said(_("这位医生今天的门诊已结束"), _("选别的医生，或预约另一天。")),
+    "until_wrong": lambda f: Said(_("截止日期要在今天以后，最晚到满十八岁那天。")),
     "consent_missing": lambda f: Said(_("还没有勾选同意"), _("勾选后才能继续。不同意也可以到前台办理。")),
     "no_phone_on_file": lambda f: Said(_("医院没有留存可用的手机号。"), _("请带证件到前台，前台核对后给您一个码。")),
+    # Signing in of staff
+    "tried_too_often": lambda f: Said(
+        _("这个账号刚才试错了好几次"),
+        _("%(wait)s后再试。在平时登录的那台设备上不受影响；着急请找管理员。", wait=wait_words(f.get("retry_seconds"))),
+    ),
+    "locked": lambda f: Said(_("屏幕已锁定"), _("输入 PIN 或密码解锁，然后回到刚才的页面。")),
+    "pin_not_here": lambda f: Said(_("这台设备上现在不能用 PIN"), _("请用密码登录；之后 12 小时内可以用 PIN。")),
+    "one_time_code": lambda f: Said(_("这个动态口令不对，或已经用过。等手机上换一个新的再试。")),
+    "already_enrolled": lambda f: Said(_("已经启用了动态口令"), _("要换手机，请另一位管理员先清除原来的。")),
+    "role_held": lambda f: Said(_("已经有这个角色"), _("选别的角色或别的院区。")),
+    "password_short": lambda f: Said(_("密码至少 %(n)s 个字符。几个不相干的词连起来最好记。", n=f.get("limit"))),
+    "password_long": lambda f: Said(_("密码最多 %(n)s 个字符。", n=f.get("limit"))),
+    "password_common": lambda f: Said(_("这个密码太常见，别人会先试它。换几个不相干的词。")),
+    "password_names_you": lambda f: Said(_("密码里几乎只有登录名、姓名或医院的名字。换几个不相干的词。")),
+    "pin_form": lambda f: Said(_("PIN 是 4 到 6 位数字。")),
+    "pin_common": lambda f: Said(_("这个 PIN 太容易猜到。不要用连续、重复的数字。")),
     "login_taken": lambda f: Said(_("这个登录名已有人使用"), _("换一个登录名。")),
     "receipt_pending": lambda f: Said(_("这份回执还在存证"), _("已经记下来了，等几秒再下载。")),
     # Records
     "visit_closed": lambda f: Said(_("这次就诊已经结束"), _("签过的内容保持不变。要补充，请在下一次就诊时写。")),
     "diagnosis_code": lambda f: Said(_("ICD-10 编码是一个字母加两位数字，后面可以有小数点，例如 J06.9。")),
     "lab_value": lambda f: Said(_("结果填一个数，例如 6.1。")),
+    "order_moved": lambda f: Said(_("这张检验单的状态已经变了"), _("刷新看看现在的状态。")),
+    "nothing_changed": lambda f: Said(_("没有改动任何结果。改了哪一项，再签发修改。")),
+    "prescription_moved": lambda f: Said(_("这张处方的状态已经变了"), _("刷新看看现在的状态。")),
     # What is typed
     "document_length": lambda f: Said(
         _("身份证号是 18 位，现在是 %(n)s 位。", n=f.get("length")) if f.get("length") else _("填写身份证号，18 位。")
@@ -114,6 +166,7 @@ WORDS: dict[str, Callable[[Facts], Said]] = {
     "proof_wrong": lambda f: Said(_("这个码不对或已过期"), _("可以重新获取，或到前台再要一个。")),
     "login_code_wrong": lambda f: Said(_("微信登录没有完成"), _("再登录一次。")),
     "platform_away": lambda f: Said(_("微信或短信暂时没有回应"), _("过一会儿再试，或到前台办理。")),
+    **fair_words.refusals(Said),
 }  # fmt: skip
 
 STATUS_WORDS: dict[int, Callable[[], Said]] = {

@@ -14,11 +14,13 @@ from app.domain.access import (
     AuditEvents,
     Basis,
     Denial,
+    EndGuardianship,
     Grant,
     Link,
     ManageStaff,
     PairScreen,
     Relation,
+    ReviewPrescriptions,
     Rule,
     RunDesk,
     SeeHealth,
@@ -26,6 +28,7 @@ from app.domain.access import (
     SeeOwn,
     ShowBoard,
     Treating,
+    WorkLab,
     WorkQueue,
     WriteHealth,
 )
@@ -41,6 +44,8 @@ STRANGER = Actor("patient", ref="account-of-wang", role="patient")
 GUARDIAN = Actor("patient", ref="account-of-mother", role="patient")
 DOCTOR = Actor("staff", ref="doctor-zhao", role="doctor", clinics=frozenset({"clinic"}))
 DESK = Actor("staff", ref="desk-qian", role="desk", clinics=frozenset({"clinic"}))
+LAB = Actor("staff", ref="lab-lu", role="lab", clinics=frozenset({"clinic"}))
+PHARMACIST = Actor("staff", ref="pharmacist-pan", role="pharmacist", clinics=frozenset({"clinic"}))
 ADMIN = Actor("staff", ref="admin-sun", role="admin", clinics=frozenset({"clinic"}))
 AUDITOR = Actor("staff", ref="auditor-zhou", role="auditor")
 SCREEN = Actor("screen", ref="screen-1", role="screen", clinics=frozenset({"clinic"}))
@@ -50,6 +55,8 @@ ACTORS = {
     "guardian": GUARDIAN,
     "doctor": DOCTOR,
     "desk": DESK,
+    "lab": LAB,
+    "pharmacist": PHARMACIST,
     "admin": ADMIN,
     "auditor": AUDITOR,
     "screen": SCREEN,
@@ -77,9 +84,12 @@ def questions(actor):
     return [
         SeeOwn("li", link, NOW - DAY, CHILD),
         ActFor("li", link, CHILD),
+        EndGuardianship("li", link, MINOR),
         SeeHealth("li", NOW - DAY, link, CHILD, TREATED),
         WriteHealth("li", TREATED),
-        SeeIdentity("li", frozenset({"clinic"}), link, CHILD, TREATED),
+        SeeIdentity("li", frozenset({"clinic"}), link, CHILD, TREATED, frozenset({"clinic"})),
+        WorkLab("clinic", "li"),
+        ReviewPrescriptions("clinic", "li"),
         WorkQueue("clinic", "doctor-zhao", TODAY),
         RunDesk("clinic"),
         PairScreen("clinic"),
@@ -91,7 +101,7 @@ def questions(actor):
 
 OWN = {"SeeOwn", "ActFor", "SeeHealth", "SeeIdentity"}
 GRANTED = {
-    "owner": dict.fromkeys(OWN, Basis.SELF),
+    "owner": dict.fromkeys([*OWN, "EndGuardianship"], Basis.SELF),
     "stranger": {},
     "guardian": dict.fromkeys(OWN, Basis.GUARDIAN),
     "doctor": {
@@ -99,6 +109,8 @@ GRANTED = {
         "WorkQueue": Basis.OWN_SESSION,
     },
     "desk": dict.fromkeys(["SeeIdentity", "WorkQueue", "RunDesk", "PairScreen", "ShowBoard"], Basis.CLINIC),
+    "lab": dict.fromkeys(["WorkLab", "SeeIdentity"], Basis.CLINIC),
+    "pharmacist": {"ReviewPrescriptions": Basis.CLINIC},
     "admin": dict.fromkeys(["ManageStaff", "PairScreen"], Basis.OFFICE),
     "auditor": {"AuditEvents": Basis.OFFICE},
     "screen": {"ShowBoard": Basis.CLINIC},
@@ -110,6 +122,8 @@ GRANTED = {
 def denied(name, question):
     if name == "anonymous":
         return Denial(Rule.SIGN_IN)
+    if question == "EndGuardianship":  # no guardian ends another's, or their own in the ward's name
+        return Denial(Rule.NO_LINK if name in ("stranger", "guardian") else Rule.ROLE)
     return Denial(Rule.NO_LINK if name == "stranger" and question in OWN else Rule.ROLE)
 
 
@@ -125,7 +139,9 @@ def test_every_role_meets_every_question(name):
 
 
 @pytest.mark.parametrize("kind", ["patient", "staff", "screen", "anonymous"])
-@pytest.mark.parametrize("role", ["patient", "doctor", "desk", "admin", "auditor", "screen", "system", None])
+@pytest.mark.parametrize(
+    "role", ["patient", "doctor", "desk", "lab", "pharmacist", "admin", "auditor", "screen", "system", None]
+)
 def test_a_role_worn_at_the_wrong_door_opens_nothing(kind, role):
     if (kind, role) in {(a.kind, a.role) for a in ACTORS.values()}:
         return
@@ -202,6 +218,50 @@ def test_health_content_closes_to_the_guardian_at_midnight_of_the_fourteenth_bir
     midnight = datetime(2026, 11, 22, 16, 0, tzinfo=UTC)
     assert access.decide(GUARDIAN, ask, midnight - MOMENT) == Grant(Basis.GUARDIAN)
     assert access.decide(GUARDIAN, ask, midnight) == Denial(Rule.GUARDIAN_OF_MINOR)
+
+
+@pytest.mark.parametrize(
+    ("birth_on", "fourteen", "eighteen"),
+    [
+        (date(2008, 6, 1), date(2022, 6, 1), date(2026, 6, 1)),
+        (date(2008, 2, 29), date(2022, 3, 1), date(2026, 3, 1)),  # 2022 and 2026 have no 29 February
+        (date(2010, 2, 28), date(2024, 2, 28), date(2028, 2, 28)),  # a leap year does not hold anybody back
+        (date(2014, 12, 31), date(2028, 12, 31), date(2032, 12, 31)),
+    ],
+)
+def test_each_birthday_counts_from_the_hospitals_own_midnight(birth_on, fourteen, eighteen):
+    """Sixteen hours UTC are midnight in Shanghai: neither the machine's day nor UTC's decides."""
+    link = link_of(GUARDIAN, since_at=NOW - 9000 * DAY, proven_at=NOW - 9000 * DAY)
+
+    def asked(question, day_on, before=timedelta(0)):
+        at = datetime(day_on.year, day_on.month, day_on.day, tzinfo=UTC) - timedelta(hours=8) - before
+        return access.decide(GUARDIAN, question("li", link=link, birth_on=birth_on), at)
+
+    assert asked(SeeHealth, fourteen, MOMENT) == Grant(Basis.GUARDIAN)
+    assert asked(SeeHealth, fourteen) == Denial(Rule.GUARDIAN_OF_MINOR)
+    assert asked(ActFor, fourteen) == asked(ActFor, eighteen, MOMENT) == Grant(Basis.GUARDIAN)
+    assert asked(SeeOwn, eighteen, MOMENT) == Grant(Basis.GUARDIAN)
+    assert asked(ActFor, eighteen) == asked(SeeOwn, eighteen) == Denial(Rule.GUARDIAN_OF_ADULT)
+
+
+def test_family_reaches_everything_with_the_grown_ups_code_and_nothing_without():
+    proven = link_of(GUARDIAN, relation=Relation.FAMILY)
+    for question in (SeeOwn("li", proven, NOW, ADULT), ActFor("li", proven), SeeHealth("li", NOW, proven, ADULT)):
+        assert access.decide(GUARDIAN, question, NOW) == Grant(Basis.FAMILY)
+        typed = dataclasses.replace(question, link=dataclasses.replace(proven, proven_at=None))
+        assert access.decide(GUARDIAN, typed, NOW) == Denial(Rule.LINK_UNPROVEN)
+
+
+def test_from_fourteen_on_and_proven_one_ends_a_guardianship_oneself():
+    born = date(2012, 11, 23)
+    midnight = datetime(2026, 11, 22, 16, 0, tzinfo=UTC)
+    own, typed = link_of(OWNER), link_of(OWNER, proven_at=None)
+    assert access.decide(OWNER, EndGuardianship("li", own, born), midnight) == Grant(Basis.SELF)
+    assert access.decide(OWNER, EndGuardianship("li", own, born), midnight - MOMENT) == Denial(Rule.OWN_SAY_LATER)
+    assert access.decide(OWNER, EndGuardianship("li", own, None), midnight) == Denial(Rule.OWN_SAY_LATER)
+    assert access.decide(OWNER, EndGuardianship("li", typed, born), midnight) == Denial(Rule.OWN_PROOF_MISSING)
+    family = link_of(GUARDIAN, relation=Relation.FAMILY)
+    assert access.decide(GUARDIAN, EndGuardianship("li", family, ADULT), NOW) == Denial(Rule.NO_LINK)
 
 
 @pytest.mark.parametrize("question", ["SeeOwn", "ActFor", "SeeHealth", "SeeIdentity"])

@@ -134,7 +134,7 @@ def test_treating_ends_with_the_day_after_the_check_in(ward, li, clock):
         ward.do(records.open_visit, ward.chen, visit_id)
 
 
-@pytest.mark.parametrize("role", ["desk", "admin", "auditor"])
+@pytest.mark.parametrize("role", ["desk", "lab", "pharmacist", "admin", "auditor"])
 def test_nobody_but_a_doctor_of_the_staff_opens_health_content(ward, li, role):
     visit_id, _ = begin(ward, li)
     actor = Actor("staff", ward.desk.ref, role, "s", ward.desk.clinics)

@@ -86,6 +86,8 @@ WORKERS = (
     Worker("doctor.sun", "doctor", "孙立", "Sun Li", "主治医师", "Attending physician"),
     Worker("doctor.liu", "doctor", "刘芳", "Liu Fang", "副主任医师", "Associate chief physician"),
     Worker("desk.he", "desk", "何佳", "He Jia", "护士", "Nurse"),
+    Worker("lab.lu", "lab", "陆晨", "Lu Chen", "检验师", "Laboratory scientist"),
+    Worker("pharmacy.pan", "pharmacist", "潘悦", "Pan Yue", "主管药师", "Senior pharmacist"),
     Worker("admin.tang", "admin", "唐宁", "Tang Ning", "", ""),
     Worker("audit.gu", "auditor", "顾平", "Gu Ping", "", ""),
 )

@@ -12,17 +12,25 @@ from markupsafe import Markup
 from app.domain.actor import Actor
 from app.domain.errors import NotFound
 from app.domain.masking import mask_phone
-from app.services import screens, staff
+from app.services import screens, staff_signin
 from app.services.demo import cast, walk
 from app.services.demo import house as demo_house
 from app.web import oauth
 from app.web.demo import bp
 from app.web.demo.keeping import keep_now_and_then
+from app.web.device import this_device
 from app.web.house import house
 from app.web.login import public, set_session_cookie
 from app.web.transaction import act, reading
 
-STARTS = {"doctor": "doctor.queue", "desk": "desk.board", "admin": "admin.people", "auditor": "auditor.events"}
+STARTS = {
+    "doctor": "doctor.queue",
+    "desk": "desk.board",
+    "lab": "lab.work",
+    "pharmacist": "pharmacy.work",
+    "admin": "admin.people",
+    "auditor": "auditor.events",
+}
 
 
 @bp.get("/demo")
@@ -72,9 +80,11 @@ def be_staff(login: str) -> Any:
     keep_now_and_then()
     with act(Actor("staff")) as a:
         member = demo_house.actor_of(a.session, login)
-        token, actor = staff.sign_in(a.session, str(member.ref), a.now)
+        area = url_for(STARTS[str(member.role)]).split("/")[2]
+        token, actor = staff_signin.sign_in(
+            a.session, str(member.ref), a.now, device=this_device(), way="demo", area=area
+        )
         a.answer = {"location": url_for(STARTS[str(actor.role)])}
-    area = url_for(STARTS[str(actor.role)]).split("/")[2]
     return set_session_cookie(a.sealed(), "staff", token, path=f"/staff/{area}")
 
 

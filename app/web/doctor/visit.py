@@ -10,10 +10,14 @@ from flask import Response, make_response, render_template, request
 from flask_babel import gettext as _
 
 from app.domain import clinical
+from app.domain import orders as order_rules
+from app.domain.allergies import SUBSTANCES
 from app.domain.clinical import MOST_LINES, Kind
 from app.domain.errors import BadInput
 from app.domain.icd import COMMON
+from app.domain.prescribing import FORMULARY
 from app.services import identity, records
+from app.services.chart import Chart
 from app.web.charts import picture
 from app.web.disclosing import disclosing
 from app.web.doctor import bp
@@ -68,14 +72,38 @@ def _page(words: dict[str, Any], typed: Typed, status: int = 200) -> Response:
         "doctor/visit.html",
         **words,
         typed=typed,
-        drugs=_padded(typed.drugs, DRUG),
+        drugs=_padded([] if "prescription" in typed.values else typed.drugs, DRUG),
         results=_padded(typed.results, RESULT),
         diagnoses=COMMON.values(),
         analytes=clinical.ANALYTES,
         most_lines=MOST_LINES,
         picture=picture,
+        panels=order_rules.PANELS.values(),
+        samples=order_rules.SAMPLES,
+        cancel_reasons=order_rules.CANCEL_REASONS,
+        substances=SUBSTANCES,
+        drug_names=[drug.chinese for drug in FORMULARY.values()],
+        returned=_returned(words["own"].chart, typed),
     )
     return make_response(page, status)
+
+
+def _returned(chart: Chart, typed: Typed) -> list[dict[str, Any]]:
+    """Return the prescriptions that came back, each with the lines that its form shows: those typed, else as they are."""
+    found = []
+    for one in chart.prescriptions:
+        if one.status == "returned":
+            is_typed = typed.values.get("prescription") == one.id
+            lines = typed.drugs if is_typed else [{**vars(line), "days": str(line.days or "")} for line in one.lines]
+            found.append(
+                {
+                    "prescription": one,
+                    "lines": lines,
+                    "is_typed": is_typed,
+                    "why": typed.values.get("why", "") if is_typed else "",
+                }
+            )
+    return found
 
 
 def _padded(rows: Rows, names: tuple[str, ...]) -> Rows:
@@ -83,29 +111,30 @@ def _padded(rows: Rows, names: tuple[str, ...]) -> Rows:
     return [*rows, *(empty for _ in range(LINES - len(rows)))]
 
 
-def _rows(names: tuple[str, ...]) -> Rows:
+def typed_rows(names: tuple[str, ...]) -> Rows:
     """Return the lines of a form that have anything in them, in order, as many as a form may have at most."""
     columns = [request.form.getlist(name)[:MOST_LINES] for name in names]
     lines = [dict(zip(names, cells, strict=True)) for cells in zip(*columns, strict=False)]
     return [line for line in lines if any(cell.strip() for cell in line.values())]
 
 
-def _here(visit_id: str) -> dict[str, Any]:
+def to_visit(visit_id: str) -> dict[str, Any]:
+    """Return the answer that leads back to the visit, with the history open where it was."""
     return see_other("doctor.visit", visit_id=visit_id, **({"history": "1"} if _is_history_open() else {}))
 
 
-def _again(visit_id: str, typed: Typed) -> Response:
+def again(visit_id: str, typed: Typed) -> Response:
     """Show the page again with what was typed; nothing was signed."""
     with act() as a:
         words = _open(a, visit_id)
-        a.answer = _here(visit_id)
+        a.answer = to_visit(visit_id)
     return _page(words, typed, 400 if typed.errors else 200)
 
 
 def _sign(visit_id: str, kind: Kind, payload: dict[str, Any]) -> Any:
     with act() as a:
         records.sign(a.session, a.actor, visit_id, kind, payload, a.now)
-        a.answer = _here(visit_id)
+        a.answer = to_visit(visit_id)
     return a.sealed()
 
 
@@ -117,7 +146,7 @@ def sign_diagnosis(visit_id: str) -> Any:
     try:
         payload = clinical.diagnosis(typed["code"], typed["note"])
     except BadInput as wrong:
-        return _again(visit_id, Typed(typed, errors={wrong.field: words_for(wrong).title}))
+        return again(visit_id, Typed(typed, errors={wrong.field: words_for(wrong).title}))
     return _sign(visit_id, Kind.DIAGNOSIS, payload)
 
 
@@ -129,7 +158,7 @@ def sign_advice(visit_id: str) -> Any:
     try:
         payload = clinical.advice(typed["advice"])
     except BadInput as wrong:
-        return _again(visit_id, Typed(typed, errors={wrong.field: words_for(wrong).title}))
+        return again(visit_id, Typed(typed, errors={wrong.field: words_for(wrong).title}))
     return _sign(visit_id, Kind.ADVICE, payload)
 
 
@@ -137,12 +166,12 @@ def sign_advice(visit_id: str) -> Any:
 @staff_required("doctor")
 def sign_prescription(visit_id: str) -> Any:
     """Sign one prescription of several lines, or show one more empty line."""
-    rows = _rows(DRUG)
+    rows = typed_rows(DRUG)
     if "more" in request.form:
-        return _again(visit_id, Typed(drugs=_one_more(rows, DRUG)))
-    lines, errors = _read(rows or [dict.fromkeys(DRUG, "")], lambda row: clinical.prescription_line(**row))
+        return again(visit_id, Typed(drugs=_one_more(rows, DRUG)))
+    lines, errors = read_drugs(rows)
     if errors:
-        return _again(visit_id, Typed(drugs=rows, errors=errors))
+        return again(visit_id, Typed(drugs=rows, errors=errors))
     return _sign(visit_id, Kind.PRESCRIPTION, clinical.prescription(lines))
 
 
@@ -150,17 +179,22 @@ def sign_prescription(visit_id: str) -> Any:
 @staff_required("doctor")
 def sign_results(visit_id: str) -> Any:
     """Sign one report of several values, or show one more empty line."""
-    rows = [row for row in _rows(RESULT) if row["value"].strip() or not row["analyte"]]
+    rows = [row for row in typed_rows(RESULT) if row["value"].strip() or not row["analyte"]]
     if "more" in request.form:
-        return _again(visit_id, Typed(results=_one_more(rows, RESULT)))
+        return again(visit_id, Typed(results=_one_more(rows, RESULT)))
     empty = {"analyte": next(iter(clinical.ANALYTES)), "value": ""}
     values, errors = _read(rows or [empty], lambda row: clinical.observation(row["analyte"], row["value"]))
     if errors:
-        return _again(visit_id, Typed(results=rows, errors=errors))
+        return again(visit_id, Typed(results=rows, errors=errors))
     with act() as a:
         records.sign_results(a.session, a.actor, visit_id, *REPORT_TITLE, values, a.now)
-        a.answer = _here(visit_id)
+        a.answer = to_visit(visit_id)
     return a.sealed()
+
+
+def read_drugs(rows: Rows) -> tuple[list[clinical.PrescriptionLine], dict[str, str]]:
+    """Return (the lines of a prescription, what is wrong by field and line); one line is asked for where there is none."""
+    return _read(rows or [dict.fromkeys(DRUG, "")], lambda row: clinical.prescription_line(**row))
 
 
 def _one_more(rows: Rows, names: tuple[str, ...]) -> Rows:
