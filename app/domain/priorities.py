@@ -87,9 +87,9 @@ def rank_of(code: str | None) -> Priority:
     return Priority.NORMAL if code is None else CLASSES[code].rank
 
 
-def may_grant(role: str | None, code: str) -> bool:
-    """Return whether a role may grant a class by hand."""
-    return code in CLASSES and role in CLASSES[code].granted_by
+def grantable_by(role: str | None) -> tuple[PriorityClass, ...]:
+    """Return the classes that a role may grant by hand, in the order in which staff choose among them."""
+    return tuple(known for known in CLASSES.values() if role in known.granted_by)
 
 
 def require_grounds(code: str, reason: str, note: str, birth_on: date | None, day_on: date) -> PriorityClass:

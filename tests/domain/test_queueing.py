@@ -113,13 +113,18 @@ def test_a_ticket_moves_along_the_table_and_nowhere_else(old, new):
     allowed = {
         ("waiting", "called"),
         ("waiting", "left"),
+        ("waiting", "transferred"),
         ("called", "serving"),
         ("called", "missed"),
         ("called", "no_show"),
         ("called", "left"),
         ("serving", "done"),
+        ("serving", "away"),
+        ("away", "waiting"),
+        ("away", "left"),
         ("missed", "waiting"),
         ("missed", "left"),
+        ("missed", "transferred"),
     }
     assert queueing.is_allowed(old, new) == ((old.value, new.value) in allowed)
     if queueing.is_allowed(old, new):
@@ -162,18 +167,51 @@ def test_a_day_of_putting_back_behind_the_same_person_keeps_places_short():
     assert len(queueing.format_place(others[1].place)) < 256
 
 
+def test_who_was_seen_before_the_tests_is_no_no_show():
+    called = entry(1, state=State.CALLED, passes=2, returns=1)
+    assert queueing.pass_over(called) == replace(called, state=State.LEFT, passes=3)
+
+
+def test_who_is_back_from_tests_stands_behind_all_and_goes_forward_by_class():
+    others = [entry(n) for n in (3, 4, 5)]
+    back = queueing.come_back(entry(1, state=State.AWAY, passes=2), others)
+    assert (back.state, back.priority, back.passes, back.returns) == (State.WAITING, Priority.PRIORITY, 0, 1)
+    assert others[-1].place < back.place < entry(6).place
+    assert ids([back, *others]) == ["t1", "t3", "t4", "t5"]
+
+
+def test_an_emergency_stays_one_after_the_tests():
+    back = queueing.come_back(entry(1, state=State.AWAY, priority=Priority.EMERGENCY), [entry(2)])
+    assert back.priority is Priority.EMERGENCY
+
+
+def test_who_is_back_with_nobody_waiting_keeps_the_place():
+    assert queueing.come_back(entry(4, state=State.AWAY), []).place == entry(4).place
+
+
+@given(st.fractions(0, 5000, max_denominator=64))
+def test_a_stored_place_is_at_most_a_thousandth_further_back(place):
+    stored = queueing.place_of(queueing.order_key(place))
+    assert place <= stored < place + Fraction(1, queueing.PLACES_PER_NUMBER)
+
+
 class Day(RuleBasedStateMachine):
-    """A queue through a day: whatever is done, an act moves one ticket and leaves the order of the others alone."""
+    """A queue through a day: whatever is done, an act moves one ticket and leaves the places of the others alone."""
 
     def __init__(self):
         super().__init__()
         self.entries = []
+        self.recent = []
+
+    def places(self, without):
+        waiting = [e for e in self.entries if e.state is State.WAITING and e.ticket_id != without]
+        return [e.ticket_id for e in sorted(waiting, key=lambda e: (e.place, e.number))]
 
     def act(self, changed):
         index = next(i for i, e in enumerate(self.entries) if e.ticket_id == changed.ticket_id)
-        before = [i for i in ids(self.entries) if i != changed.ticket_id]
+        before = self.places(changed.ticket_id)
         self.entries[index] = changed
-        assert [i for i in ids(self.entries) if i != changed.ticket_id] == before
+        assert self.places(changed.ticket_id) == before
 
     def pick(self, data, state):
         return data.draw(st.sampled_from([e for e in self.entries if e.state is state]))
@@ -181,21 +219,36 @@ class Day(RuleBasedStateMachine):
     def has(self, state):
         return any(e.state is state for e in self.entries)
 
+    def order(self):
+        return queueing.order(self.entries, self.recent)
+
     @rule(priority=st.sampled_from(Priority))
     def check_in(self, priority):
         new = entry(len(self.entries) + 1, priority=priority)
-        before = ids(self.entries)
+        before = self.places(new.ticket_id)
         self.entries.append(new)
-        assert [i for i in ids(self.entries) if i != new.ticket_id] == before
-        assert [i for i in ids(self.entries) if self.of(i).priority is priority][-1] == new.ticket_id
-
-    def of(self, ticket_id):
-        return next(e for e in self.entries if e.ticket_id == ticket_id)
+        assert self.places(new.ticket_id) == before
+        assert [e.ticket_id for e in self.order() if e.priority is priority][-1] == new.ticket_id
 
     @precondition(lambda self: self.has(State.WAITING))
     @rule()
     def call_next(self):
-        self.act(queueing.move(queueing.next_to_call(self.entries), State.CALLED))
+        planned = [e.ticket_id for e in self.order()]
+        chosen = queueing.next_to_call(self.entries, self.recent)
+        self.recent = queueing.after_call(self.recent, chosen.ticket_id, queueing.turn_of(chosen, self.entries))
+        self.act(queueing.move(chosen, State.CALLED))
+        assert [chosen.ticket_id, *(e.ticket_id for e in self.order())] == planned  # what was shown comes true
+
+    @precondition(lambda self: self.recent and self.of(self.recent[-1][0]).state is State.CALLED)
+    @rule()
+    def undo_the_last_call(self):
+        """As if it had not been: the cap and the order are what they were."""
+        chosen = self.of(self.recent[-1][0])
+        self.recent = queueing.after_undone_call(self.recent, chosen.ticket_id)
+        self.act(replace(chosen, state=State.WAITING))
+
+    def of(self, ticket_id):
+        return next(e for e in self.entries if e.ticket_id == ticket_id)
 
     @precondition(lambda self: self.has(State.CALLED))
     @rule(data=st.data())
@@ -203,9 +256,18 @@ class Day(RuleBasedStateMachine):
         self.act(queueing.pass_over(self.pick(data, State.CALLED)))
 
     @precondition(lambda self: self.has(State.CALLED))
+    @rule(data=st.data(), new=st.sampled_from([State.DONE, State.AWAY]))
+    def see(self, data, new):
+        serving = queueing.move(self.pick(data, State.CALLED), State.SERVING)
+        self.act(queueing.move(serving, new))
+
+    @precondition(lambda self: self.has(State.AWAY))
     @rule(data=st.data())
-    def start(self, data):
-        self.act(queueing.move(self.pick(data, State.CALLED), State.SERVING))
+    def come_back(self, data):
+        back = queueing.come_back(self.pick(data, State.AWAY), self.entries)
+        others = [e.place for e in self.entries if e.state is State.WAITING]
+        self.act(back)
+        assert all(place < back.place for place in others)
 
     @precondition(lambda self: self.has(State.MISSED))
     @rule(data=st.data())
@@ -213,14 +275,25 @@ class Day(RuleBasedStateMachine):
         missed = self.pick(data, State.MISSED)
         back = queueing.put_back(missed, self.entries)
         self.act(back)
-        same_class = [i for i in ids(self.entries) if self.of(i).priority is missed.priority]
+        same_class = [e.ticket_id for e in self.order() if e.priority is missed.priority]
         assert same_class.index(missed.ticket_id) == min(3, len(same_class) - 1)
 
+    @precondition(lambda self: self.has(State.WAITING) or self.has(State.MISSED))
+    @rule(data=st.data())
+    def leave(self, data):
+        states = [s for s in (State.WAITING, State.MISSED) if self.has(s)]
+        self.act(queueing.move(self.pick(data, data.draw(st.sampled_from(states))), State.LEFT))
+
     @invariant()
-    def places_are_the_own_of_each_who_waits(self):
-        keys = [(e.priority, e.place) for e in queueing.order(self.entries)]
-        assert len(set(keys)) == len(keys)
+    def each_who_waits_stands_in_the_order_once(self):
+        waiting = sorted(e.ticket_id for e in self.entries if e.state is State.WAITING)
+        assert sorted(e.ticket_id for e in self.order()) == waiting
         assert all(e.place > Fraction(0) for e in self.entries)
+
+    @invariant()
+    def of_three_calls_one_is_favoured_at_most(self):
+        turns = [turn for _, turn in self.recent]
+        assert all(turns[i : i + 3].count(queueing.Turn.FAVOURED) <= 1 for i in range(len(turns)))
 
 
 TestDay = Day.TestCase
