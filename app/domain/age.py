@@ -38,6 +38,19 @@ def age_group(birth_on: date, day_on: date) -> AgeGroup:
     return AgeGroup.MINOR if years < ADULT_FROM_YEARS else AgeGroup.ADULT
 
 
+def birthday(birth_on: date, years: int) -> date:
+    """Return the day on which a person becomes `years` old: for one born on 29 February 1 March in a common year."""
+    try:
+        return birth_on.replace(year=birth_on.year + years)
+    except ValueError:
+        return date(birth_on.year + years, 3, 1)
+
+
+def is_under_age(birth_on: date, day_on: date) -> bool:
+    """Return whether the person is under eighteen on `day_on`: somebody may stand in as guardian."""
+    return age_group(birth_on, day_on) is not AgeGroup.ADULT
+
+
 def is_child(birth_on: date, day_on: date) -> bool:
     """Return whether the person is under fourteen on `day_on`."""
     return age_group(birth_on, day_on) is AgeGroup.CHILD

@@ -1,8 +1,8 @@
 """Binding people to accounts.
 
-Knowing somebody's ID proves nothing (DESIGN, section 6). A document that no record has makes a new record, which opens
-from now on. A document that a record has makes a *pending* link, which opens nothing until the hospital has a proof: a code
-to the phone on file, or a claim code from the desk with the document seen. Whoever proves ends unproven links of others.
+Knowing somebody's ID proves nothing (DESIGN, section 6). One's own document that no record has makes a new record, which
+opens from now on. A document that a record has, and any other adult's, makes a *pending* link, which opens nothing until the
+hospital has a proof: see `proofs`. A child's waits for the desk: see `guardianship`.
 """
 
 from __future__ import annotations
@@ -17,28 +17,44 @@ from sqlalchemy.orm import Session
 
 from app.domain import access
 from app.domain.actor import Actor
-from app.domain.age import is_child
-from app.domain.calendar import hospital_day
+from app.domain.age import is_under_age
+from app.domain.calendar import day_bounds, hospital_day
 from app.domain.documents import DocumentKind, Passport, ResidentID, document_key
 from app.domain.errors import NotFound, Refused
 from app.domain.ids import new_ref
+from app.domain.names import match_key
 from app.models import Consent, Link, Patient, Prepared
 from app.services import accounts, events
 from app.services.sealing import open_payload, seal_again, seal_next, vault_of
 
 CONSENT_SENSITIVE = "sensitive_data"
+MOST_PEOPLE = 8  # an account's, pending ones included
 CONSENT_WORDING = "2026-11"  # the wording shown on the bind page; a new wording gets a new name
 
 
 class AlreadyBound(Refused):
-    """The account holds a person of this relation already: oneself, and one child."""
+    """The account holds oneself already."""
 
     code = "already_bound"
     is_recorded = False
 
 
+class PeopleFull(Refused):
+    """The account holds as many people as one may: a family, not a register."""
+
+    code = "people_full"
+    is_recorded = False
+
+
+class NotGrownUp(Refused):
+    """The document is of somebody under eighteen: a guardian stands in, and the desk sees the papers."""
+
+    code = "not_grown_up"
+    is_recorded = False
+
+
 class NotAChild(Refused):
-    """The document is of somebody of fourteen or more: they bind themselves, or the desk helps."""
+    """The document is of somebody of eighteen or more: nobody is their guardian any more."""
 
     code = "not_a_child"
     is_recorded = False
@@ -50,6 +66,12 @@ class ConsentMissing(Refused):
     code = "consent_missing"
     status = 400
     is_recorded = False
+
+
+class NameDiffers(Refused):
+    """The hospital has seen this document before, with another name on it: the desk compares the two."""
+
+    code = "name_differs"
 
 
 Document = ResidentID | Passport
@@ -65,6 +87,7 @@ class LinkView:
     state: str
     proof: str
     opens_from: datetime | None
+    until_on: date | None
     name: str  # as typed by this account where the link is pending, so that nothing of the record shows
     birth_on: date | None
     sex: str
@@ -81,20 +104,25 @@ def bind(
     name: str,
     now: datetime,
     *,
-    relation: Literal["self", "guardian"],
+    relation: Literal["self", "guardian", "family"],
     has_consented: bool,
+    is_own_phone: bool = True,
 ) -> str:
     """Bind a person to the actor's account and return the link's id; the same bind again returns the same link.
 
-    `name` is cleaned already (`domain.names`); `document` is parsed. A guardian's link waits for the desk; a link to a
-    record that exists waits for a proof.
+    `name` is cleaned already (`domain.names`); `document` is parsed. A guardian's link waits for the desk; one to
+    a record that exists, or to another adult's, waits for a proof. `is_own_phone` says whether the phone by which the account
+    signed in is this person's own: a borrowed one is not put on file.
 
-    Raises ConsentMissing, AlreadyBound, NotAChild.
+    Raises ConsentMissing, AlreadyBound, PeopleFull, NotAChild, NotGrownUp.
     """
     if not has_consented:
         raise ConsentMissing()
-    if relation == "guardian" and not is_child(document.birth_on, hospital_day(now)):
+    is_minor = is_under_age(document.birth_on, hospital_day(now))
+    if relation == "guardian" and not is_minor:
         raise NotAChild()
+    if relation == "family" and is_minor:
+        raise NotGrownUp()
     account_ref = str(actor.ref)
     vault = vault_of(session)
     ref = vault.claim("document", document.key, new_ref())
@@ -103,11 +131,13 @@ def bind(
     for link in living:
         if link.patient_ref == ref:
             return link.id
-        if link.relation == relation:
+        if link.relation == relation == "self":
             raise AlreadyBound(relation=relation)
+    if len(living) >= MOST_PEOPLE:
+        raise PeopleFull(most=MOST_PEOPLE)
     existed = patient is not None
     if patient is None:
-        phone = accounts.phone_of(session, account_ref) if relation == "self" else None
+        phone = accounts.phone_of(session, account_ref) if relation == "self" and is_own_phone else None
         patient = create_patient(session, ref, document, name, phone, "bound", now)
     consent = Consent(
         id=new_ref(),
@@ -222,22 +252,24 @@ def _living_links(session: Session, account_ref: str) -> Sequence[Link]:
 
 
 def links_of(session: Session, account_ref: str) -> list[LinkView]:
-    """Return the people of an account, oneself first, as its own pages show them."""
+    """Return the people of an account, oneself first, as its own pages show them; whose guardianship has run out is left out."""
+    today_on = hospital_day(session.info["clock"]())
     views = []
     for link in sorted(_living_links(session, account_ref), key=lambda x: (x.relation != "self", x.created_at)):
         typed = open_payload(session, link)[0].get("typed_name", "")
         birth, sex, name = None, "unknown", typed
+        if link.until_on is not None and link.until_on <= today_on:
+            continue
         if link.state == "active":
             patient = session.get(Patient, link.patient_ref)
             identity = open_payload(session, patient)[0] if patient else {}
             name = identity.get("name", typed)
             sex = identity.get("sex", "unknown")
             birth = date.fromisoformat(identity["birth_on"]) if identity.get("birth_on") else None
-        views.append(
-            LinkView(
-                link.id, link.patient_ref, link.relation, link.state, link.proof, link.opens_from, name, birth, sex
-            )
-        )
+        if link.relation == "guardian" and birth is not None and not is_under_age(birth, max(today_on, birth)):
+            continue
+        view = (link.id, link.patient_ref, link.relation, link.state, link.proof, link.opens_from, link.until_on)
+        views.append(LinkView(*view, name, birth, sex))
     return views
 
 
@@ -249,6 +281,7 @@ _LINK_FOR = Prepared(
         Link.state,
         Link.proof,
         Link.opens_from,
+        Link.until_on,
         Link.created_at,
         Link.ended_at,
     )
@@ -261,19 +294,20 @@ _LINK_FOR = Prepared(
 def link_for(session: Session, account_ref: str, patient_ref: str) -> access.Link | None:
     """Return the tie of an account to a person as the facts that access turns on; None where nothing ties them.
 
-    A pending link to an existing record is no tie at all: it opens nothing and shows nothing.
+    A pending link to an existing record, or to another adult's, is no tie at all: it opens nothing and shows nothing.
     """
     session.flush()  # a link that this act made or changed counts
     link = _LINK_FOR.first(session.connection(), account=account_ref, patient=patient_ref)
-    if link is None or (link.state == "pending" and link.relation == "self"):
+    if link is None or (link.state == "pending" and link.relation != "guardian"):
         return None
+    ends = [at for at in (link.ended_at, day_bounds(link.until_on)[0] if link.until_on else None) if at is not None]
     return access.Link(
         account=link.account_ref,
         patient=link.patient_ref,
         relation=access.Relation(link.relation),
         since_at=link.opens_from or link.created_at,
         proven_at=(link.opens_from or link.created_at) if link.proof != "none" else None,
-        ends_at=link.ended_at,
+        ends_at=min(ends, default=None),
     )
 
 
@@ -325,3 +359,30 @@ def register_at_desk(
         detail={"document": document.kind.value},
     )
     return ref, True
+
+
+def see_document(
+    session: Session, actor: Actor, document: Document, name: str, phone: str | None, now: datetime
+) -> str:
+    """Return whose document the desk has seen, registered where there was no record; nothing of a record comes out.
+
+    A record that somebody made by typing this ID is now the hospital's own: it takes the name that the document says. One
+    that the hospital had verified stays as it is. `phone` (E.164) goes on file where the hospital has none.
+
+    Raises NameDiffers.
+    """
+    ref, is_new = register_at_desk(session, actor, document, name, phone, now)
+    if is_new:
+        return ref
+    patient = session.get_one(Patient, ref)
+    identity = open_payload(session, patient)[0]
+    if not patient.is_verified:
+        patient.is_verified = True
+        seal_next(session, patient, {**identity, **document_said(document), "name": name})
+        detail = {"document": document.kind.value}
+        events.record(session, "person.verified", actor, now, subject=ref, objects=[patient], detail=detail)
+    elif match_key(identity.get("name", "")) != match_key(name):
+        raise NameDiffers(about=ref)
+    if phone:
+        put_phone_on_file(session, ref, phone)
+    return ref

@@ -46,7 +46,7 @@ def ask_phone_proof(session: Session, actor: Actor, link_id: str, now: datetime)
     link = people.own_link(session, actor, link_id)
     patient = session.get(Patient, link.patient_ref)
     phone = people.proving_phone(people.contact_of(session, patient)) if patient else None
-    if link.state != "pending" or link.relation != "self" or not phone:
+    if link.state != "pending" or link.relation == "guardian" or not phone:
         raise NoPhoneOnFile()
     codes.count_message(
         session, "claim_phone", phone, now
@@ -57,9 +57,12 @@ def ask_phone_proof(session: Session, actor: Actor, link_id: str, now: datetime)
 
 
 def prove(session: Session, actor: Actor, link_id: str, code: str, now: datetime) -> bool:
-    """Return whether `code` (from the phone on file, or from the desk) opened the link. A wrong try is kept: commit it."""
+    """Return whether `code` (from the phone on file, or from the desk) opened the link. A wrong try is kept: commit it.
+
+    For family the code is the grown-up's word: it goes to their phone, or into their hand at the desk. Raises NotFound.
+    """
     link = people.own_link(session, actor, link_id)
-    if link.relation != "self":
+    if link.relation == "guardian":
         raise NotFound()
     if codes.spend(session, "claim_phone", link.id, code, now):
         proof = "phone"

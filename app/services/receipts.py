@@ -21,6 +21,7 @@ from app.services import events, rights
 from ledger.receipt import ForMe, ToShow, format_extra
 
 PAGE = 20
+ARRIVAL = ("appointment.checked_in", "appointment.booked", "waitlist.accepted")  # what a slip is the receipt of, the later act first
 Side = Literal["act", "look"]
 
 
@@ -66,7 +67,8 @@ def page_of(
     if before is not None:
         query = query.where(Event.serial < events.serial_of(before))
     rows = session.scalars(query.order_by(Event.serial.desc()).limit(limit + 1)).all()
-    lines = [_line(session, actor, row) for row in rows[:limit]]
+    closed = _closed_to(session, actor, {str(row.subject_ref) for row in rows}, now)
+    lines = [_line(session, actor, row, is_open=row.subject_ref not in closed) for row in rows[:limit]]
     return lines, (rows[limit - 1].id if len(rows) > limit else None)
 
 
@@ -77,8 +79,11 @@ def newest_for(session: Session, actor: Actor, now: datetime) -> str | None:
     ).first()
 
 
-def _line(session: Session, actor: Actor, row: Event) -> ReceiptLine:
+def _line(session: Session, actor: Actor, row: Event, *, is_open: bool = True) -> ReceiptLine:
+    """Return an event's line. Unless `is_open` it says what a receipt "to show" does, type and time, and what one did oneself."""
     _opened, own = events.read_event(session, row)
+    if not is_open and row.actor_ref != actor.ref:
+        return ReceiptLine(row.id, row.at, row.type, row.side, str(row.subject_ref), False, row.actor_kind, "", "", "", {}, "", "", row.entry)  # fmt: skip
     who = session.get(Staff, row.actor_ref) if row.actor_kind == "staff" and row.actor_ref else None
     return ReceiptLine(
         id=row.id,
@@ -100,7 +105,8 @@ def _line(session: Session, actor: Actor, row: Event) -> ReceiptLine:
 
 def one(session: Session, actor: Actor, event_id: str, now: datetime) -> ReceiptLine:
     """Return one event of the actor. Raises NotFound, the same for absent and for somebody else's."""
-    return _line(session, actor, _own(session, actor, event_id, now))
+    row = _own(session, actor, event_id, now)
+    return _line(session, actor, row, is_open=not _closed_to(session, actor, {str(row.subject_ref)}, now))
 
 
 def _own(session: Session, actor: Actor, event_id: str, now: datetime) -> Event:
@@ -125,6 +131,34 @@ def extra_of(
     for_me = ForMe(open_salt, opened, own_salt, own)
     opening: ForMe | ToShow = for_me if form == "me" else for_me.to_show()
     return row.entry, format_extra(opening)
+
+
+def _closed_to(session: Session, actor: Actor, subjects: set[str], now: datetime) -> set[str]:
+    """Return of whom the actor may read no more than receipts to show: wards of fourteen or more."""
+    return {ref for ref in subjects if ref != actor.ref and not _may_hold(session, actor, ref, now)}
+
+
+def of_arrival(session: Session, patient_ref: str, appointment_id: str) -> str | None:
+    """Return the id of the newest event by which this appointment was checked in, else booked; None where neither was."""
+    rows = session.scalars(
+        select(Event).where(Event.subject_ref == patient_ref, Event.type.in_(ARRIVAL)).order_by(Event.serial.desc())
+    )
+    found: dict[str, str] = {}
+    for row in rows:
+        objects = events.read_event(session, row)[1]["objects"]
+        if any(bound["id"] == appointment_id for bound in objects):
+            found.setdefault(row.type, row.id)
+            if row.type == ARRIVAL[0]:
+                break
+    return next((found[kind] for kind in ARRIVAL if kind in found), None)
+
+
+def extra_to_show(session: Session, event_id: str) -> tuple[bytes, bytes]:
+    """Return (entry, extra) of an event in the form to show, which tells nothing of whose it is, for who holds a slip of it."""
+    row = session.get(Event, event_id)
+    if row is None:
+        raise NotFound()
+    return row.entry, format_extra(ForMe(*events.open_event(session, row)).to_show())
 
 
 def _may_hold(session: Session, actor: Actor, patient_ref: str, now: datetime) -> bool:

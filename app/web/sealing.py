@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import segno
 from flask import Response, make_response
+from markupsafe import Markup
 
 from app.web.house import house
 
@@ -30,6 +32,12 @@ def verifier_keys() -> list[str]:
 def base_url(host_url: str) -> str:
     """Return the address that others reach this site by, without a slash at its end."""
     return house().settings.public_url or host_url.rstrip("/")
+
+
+def qr_svg(address: str) -> Markup:
+    """Return a QR code as SVG without styles of its own: the policy for content allows none."""
+    code = segno.make(address, error="m", micro=False)
+    return Markup(code.svg_inline(omitsize=True, border=2))  # noqa: S704 (drawn here, from an address of ours)
 
 
 def file_answer(file: str, name: str) -> Response:

@@ -7,9 +7,13 @@ import * as demo from "./demo.js";
 import * as focus from "./focus.js";
 import * as form from "./form.js";
 import * as keys from "./keys.js";
+import * as lock from "./lock.js";
 import * as poll from "./poll.js";
+import * as print from "./print.js";
+import * as screenCall from "./screen-call.js";
+import * as screenVoice from "./screen-voice.js";
 
-const modules = { chosen, confirm, copy, countdown, demo, focus, form, keys, poll };
+const modules = { chosen, confirm, copy, countdown, demo, focus, form, keys, lock, poll, print, "screen-call": screenCall, "screen-voice": screenVoice };
 
 export function startWithin(root) {
   for (const element of root.querySelectorAll("[data-module]")) {

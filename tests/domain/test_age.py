@@ -1,8 +1,10 @@
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from app.domain.age import AgeGroup, age_group, age_on, is_child
+from app.domain.age import AgeGroup, age_group, age_on, birthday, is_child
 
 
 @pytest.mark.parametrize(
@@ -32,3 +34,10 @@ def test_childhood_ends_at_fourteen_and_minority_at_eighteen():
     assert age_group(birth_on, date(2026, 5, 5)) is AgeGroup.ADULT
     assert is_child(birth_on, date(2022, 5, 4))
     assert not is_child(birth_on, date(2022, 5, 5))
+
+
+@given(st.dates(date(1930, 1, 1), date(2030, 12, 31)), st.integers(0, 80))
+def test_a_birthday_is_the_first_day_of_its_age(birth_on, years):
+    day_on = birthday(birth_on, years)
+    assert age_on(birth_on, day_on) == years
+    assert years == 0 or age_on(birth_on, day_on - timedelta(days=1)) == years - 1

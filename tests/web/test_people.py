@@ -116,10 +116,12 @@ def test_a_second_child_and_a_second_self_are_told_the_way(app, desk) -> None:
     assert page.status_code == 409 and "前台" in page.text and "李小雨" in page.text
 
 
-def test_a_grown_up_is_nobodys_child(app, desk) -> None:
+def test_a_grown_up_is_nobodys_child_and_a_child_is_no_grown_up(app, desk) -> None:
     parent = another(app, "13800138000")
     page = parent.post("/people/new", **{**MINE, "relation": "guardian"})
-    assert page.status_code == 409 and "满十四岁" in page.text
+    assert page.status_code == 409 and "已满十八岁" in page.text
+    page = parent.post("/people/new", **{**MINE, "relation": "family", "number": CHILD_ID})
+    assert page.status_code == 409 and "按孩子添加" in page.text
 
 
 def test_a_passport_binds_a_foreigner_with_any_phone(app, desk) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
-from flask import Blueprint, make_response, render_template, request, url_for
+from flask import Blueprint, flash, make_response, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_login import current_user
 
@@ -12,6 +13,8 @@ from app.domain.calendar import hospital_day
 from app.domain.documents import DocumentKind, parse_resident_id
 from app.domain.errors import BadInput
 from app.services import desk_identity, guardianship, proofs, rights
+from app.services.desk_identity import AtDesk
+from app.web.event_words import value_words
 from app.web.house import house
 from app.web.login import staff_required
 from app.web.messages import words_for
@@ -46,7 +49,7 @@ def open_document() -> Any:
     if found is None:
         errors = {"number": _("医院没有这份证件的记录。对照证件再输一次；新来的人不用证明，直接登记。")}
         return make_response(render_template("claims/look_up.html", errors=errors, typed=typed), 404)
-    return render_template("claims/person.html", who=found.identity, requests=found.requests, code=None)
+    return _person(found)
 
 
 @bp.post("/<patient_ref>/claim-code")
@@ -58,14 +61,44 @@ def claim_code(patient_ref: str) -> Any:
         code = proofs.issue_claim_code(a.session, a.actor, patient_ref, a.now)
         found = desk_identity.open_person(a.session, a.actor, patient_ref, a.now)
     a.wait_for_seal()
-    return render_template("claims/person.html", who=found.identity, requests=found.requests, code=code)
+    return _person(found, code)
 
 
 @bp.post("/guardianships/<link_id>/verify")
 @staff_required("desk")
 def verify_guardian(link_id: str) -> Any:
     """Open a guardian's link: the papers were seen."""
+    papers = request.form.get("papers", "")
+    try:
+        until_on = date.fromisoformat(request.form["until_on"]) if request.form.get("until_on") else None
+    except ValueError:
+        raise guardianship.UntilWrong("until_on") from None
     with act() as a:
-        guardianship.verify_guardianship(a.session, a.actor, link_id, a.now)
+        kind = next((known for known in guardianship.PAPERS if known == papers), guardianship.PAPERS[0])
+        guardianship.verify_guardianship(a.session, a.actor, link_id, a.now, papers=kind, until_on=until_on)
         a.answer = {"location": url_for("claims.look_up")}
+    flash(_("监护关系已确认。"), "success")
     return a.sealed()
+
+
+@bp.post("/guardianships/<link_id>/revoke")
+@staff_required("desk")
+def revoke_guardian(link_id: str) -> Any:
+    """End what a guardian or family holds of the person whose document lies on the desk, at once."""
+    with act() as a:
+        guardianship.revoke(a.session, a.actor, link_id, a.now)
+        a.answer = {"location": url_for("claims.look_up")}
+    flash(_("已取消，对方现在起看不到任何内容。"), "success")
+    return a.sealed()
+
+
+def _person(found: AtDesk, code: str | None = None) -> str:
+    return render_template(
+        "claims/person.html",
+        who=found.identity,
+        requests=found.requests,
+        held_by=found.held_by,
+        code=code,
+        papers=[(kind, value_words("papers", kind)) for kind in guardianship.PAPERS],
+        here=url_for("claims.look_up"),
+    )

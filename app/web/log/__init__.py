@@ -120,3 +120,6 @@ def verify() -> str:
     """Check a receipt, from a file or pasted, with no account: it stays in the browser."""
     types, fields = event_words.for_check()
     return render_template("log/verify.html", keys=verifier_keys(), event_words=types, field_words=fields)
+
+
+from app.web.log import slips  # noqa: E402, F401 (its view registers itself on `bp`)

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import date
-from typing import Any
+from typing import Any, Literal
 
-from flask import Response, make_response, render_template, request, url_for
-from flask_babel import get_locale
+from flask import Response, flash, make_response, render_template, request, url_for
 from flask_babel import gettext as _
 
 from app.domain.calendar import hospital_day
-from app.domain.countries import ALPHA2_OF_ALPHA3
-from app.domain.documents import Passport, ResidentID, Sex, parse_passport, parse_resident_id
+from app.domain.documents import Passport, ResidentID
 from app.domain.errors import BadInput, NotFound, Refused
 from app.domain.names import clean_name
 from app.ports import SMSUnavailable
-from app.services import accounts, people, proofs
+from app.services import accounts, guardianship, people, proofs
 from app.web.house import house
 from app.web.i18n import page_of_ours
 from app.web.limits import limiter
@@ -23,8 +20,21 @@ from app.web.login import patient_required
 from app.web.messages import words_for
 from app.web.patient import bp
 from app.web.transaction import act, current_actor, reading, see_other
+from app.web.typed_document import country_choices, read_document
 
-FIELDS = ("relation", "document", "name", "number", "country", "passport_number", "birth_on", "sex", "consent", "next")
+FIELDS = (
+    "relation",
+    "document",
+    "name",
+    "number",
+    "country",
+    "passport_number",
+    "birth_on",
+    "sex",
+    "phone_owner",
+    "consent",
+    "next",
+)
 
 
 def is_new_bind(response: Response) -> bool:
@@ -46,22 +56,21 @@ def me() -> Any:
 @bp.get("/people/new")
 @patient_required
 def new_person() -> Any:
-    """The form that binds a person: oneself, or one's child."""
-    relation = "guardian" if request.args.get("relation") == "guardian" else "self"
+    """The form that binds a person: oneself, one's child, or a grown-up of the family."""
+    relation = _relation(request.args.get("relation", ""))
     return _form({"relation": relation, "document": "resident_id", "next": request.args.get("next", "/")}, {})
 
 
+def _relation(asked: str) -> Literal["self", "guardian", "family"]:
+    return "guardian" if asked == "guardian" else "family" if asked == "family" else "self"
+
+
 def _form(typed: dict[str, str], errors: dict[str, str], status: int = 200) -> Response:
-    page = render_template("patient/new_person.html", typed=typed, errors=errors, countries=country_choices())
+    with reading() as session:
+        phone = accounts.masked_phone_of(session, str(current_actor().ref))
+    words = {"typed": typed, "errors": errors, "countries": country_choices(), "phone": phone}
+    page = render_template("patient/new_person.html", **words)
     return make_response(page, status)
-
-
-def country_choices() -> list[tuple[str, str]]:
-    """Return (alpha-3, name in the page's language) of every country, China's own regions first."""
-    names = get_locale().territories  # type: ignore[union-attr]
-    choices = [(code, str(names[alpha2])) for code, alpha2 in ALPHA2_OF_ALPHA3.items() if alpha2 in names]
-    near = ("CHN", "HKG", "MAC", "TWN")
-    return sorted(choices, key=lambda choice: (choice[0] not in near, choice[1]))
 
 
 @bp.post("/people/new")
@@ -79,23 +88,26 @@ def bind_person() -> Any:
     except BadInput as wrong:
         errors["name"] = words_for(wrong).title
     try:
-        document = _document(typed, name, today)
+        document = read_document(typed, name, today, "passport_number")
     except BadInput as wrong:
         errors[_field(typed, wrong.field)] = words_for(wrong).title
     if typed["consent"] != "yes":
         errors["consent"] = _("勾选同意后才能继续。不同意也可以到前台办理。")
     if errors or document is None:
         return _form(typed, errors, 400)
-    relation = "guardian" if typed["relation"] == "guardian" else "self"
+    relation = _relation(typed["relation"])
+    is_own = typed["phone_owner"] != "other"
     try:
         with act() as a:
-            link_id = people.bind(a.session, a.actor, document, name, a.now, relation=relation, has_consented=True)
+            link_id = people.bind(
+                a.session, a.actor, document, name, a.now, relation=relation, has_consented=True, is_own_phone=is_own
+            )
             link = next(v for v in people.links_of(a.session, str(a.actor.ref)) if v.id == link_id)
             if link.is_active:
                 a.answer = {"location": page_of_ours(typed["next"] or "/")}
             else:
                 a.answer = see_other("patient.person", link_id=link_id)
-    except (people.AlreadyBound, people.NotAChild) as refused:
+    except (people.AlreadyBound, people.PeopleFull, people.NotAChild, people.NotGrownUp) as refused:
         said = words_for(refused)
         return _form(typed, {"relation": f"{said.title} {said.next_step}"}, 409)
     return a.sealed()
@@ -103,17 +115,6 @@ def bind_person() -> Any:
 
 def _field(typed: dict[str, str], field: str) -> str:
     return "passport_number" if field == "number" and typed["document"] == "passport" else field
-
-
-def _document(typed: dict[str, str], name: str, today: date) -> ResidentID | Passport:
-    if typed["document"] != "passport":
-        return parse_resident_id(typed["number"], today)
-    try:
-        born = date.fromisoformat(typed["birth_on"])
-    except ValueError:
-        raise BadInput("birth_on") from None
-    sex = Sex(typed["sex"]) if typed["sex"] in ("male", "female") else Sex.UNKNOWN
-    return parse_passport(typed["country"], typed["passport_number"], name or "-", born, sex, today)
 
 
 @bp.get("/people/<link_id>")
@@ -126,10 +127,14 @@ def person(link_id: str) -> Any:
 def _person_page(link_id: str, errors: dict[str, str], status: int = 200, sent: bool = False) -> Response:
     with reading() as session:
         views = people.links_of(session, str(current_actor().ref))
-    link = next((v for v in views if v.id == link_id), None)
-    if link is None:
-        raise NotFound()
-    page = render_template("patient/person.html", link=link, errors=errors, sent=sent)
+        link = next((v for v in views if v.id == link_id), None)
+        if link is None:
+            raise NotFound()
+        now = house().clock()
+        is_proven_self = link.relation == "self" and link.is_active and link.proof != "none"
+        held_by = guardianship.stand_ins(session, link.patient_ref, now) if is_proven_self else []
+    stage = guardianship.stage_of(link, now)
+    page = render_template("patient/person.html", link=link, errors=errors, sent=sent, held_by=held_by, stage=stage)
     return make_response(page, status)
 
 
@@ -175,4 +180,15 @@ def unbind(link_id: str) -> Any:
     with act() as a:
         people.unbind(a.session, a.actor, link_id, a.now)
         a.answer = see_other("patient.me")
+    return a.sealed()
+
+
+@bp.post("/people/guardians/<link_id>/end")
+@patient_required
+def end_guardian(link_id: str) -> Any:
+    """Let the person themself end what a guardian or family holds of them, at once."""
+    with act() as a:
+        guardianship.revoke(a.session, a.actor, link_id, a.now)
+        a.answer = see_other("patient.me")
+    flash(_("已取消。对方现在起看不到您的任何内容。"), "success")
     return a.sealed()

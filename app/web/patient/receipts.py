@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import segno
 from flask import make_response, redirect, render_template, request, url_for
 from flask_babel import gettext as _
-from markupsafe import Markup
 
 from app.domain.errors import ReceiptPending
 from app.services import identity, receipts
@@ -17,7 +15,7 @@ from app.web import event_words
 from app.web.house import house
 from app.web.login import patient_required
 from app.web.patient import bp
-from app.web.sealing import base_url, file_answer, states_of, verifier_keys
+from app.web.sealing import base_url, file_answer, qr_svg, states_of, verifier_keys
 from app.web.transaction import current_actor, reading
 from ledger.errors import NotInLog
 
@@ -123,12 +121,6 @@ def receipt_file(event_id: str) -> Any:
     if file is None:
         raise ReceiptPending()
     return file_answer(file, f"mingzhen-{event_id}{'-show' if form == 'show' else ''}.tlog-proof")
-
-
-def qr_svg(address: str) -> Markup:
-    """Return a QR code as SVG without styles of its own: the policy for content allows none."""
-    code = segno.make(address, error="m", micro=False)
-    return Markup(code.svg_inline(omitsize=True, border=2))  # noqa: S704 (drawn here, from an address of ours)
 
 
 def _read(event_id: str, form: Form) -> tuple[ReceiptLine, dict[str, str], str | None]:
