@@ -37,6 +37,7 @@ VAULT = {
     "app.services.sealing",
     "app.services.events",
     "app.services.people",
+    "app.services.totp",  # the secret of one-time codes, which is no row that an event names
     "app.web.transaction",
 }
 

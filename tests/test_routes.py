@@ -8,6 +8,11 @@ from tests.scene import routes
 
 ROLES = {"public", "patient", "doctor", "desk", "lab", "pharmacist", "admin", "auditor", "screen"}
 
+# Where whoever is not signed in, or whose page is locked, signs in.
+SIGNING_IN = {
+    f"staff.{name}" for name in ("sign_in", "take_sign_in", "step", "take_step", "lock_page", "unlock")
+}
+
 # method, address, endpoint. A line that goes is somebody's bookmark; a line that comes needs its row in tests/rows.py too.
 ROUTES = """
 GET / patient.home
@@ -90,6 +95,12 @@ POST /staff/sign-out staff.sign_out
 GET /staff/admin/people admin.people
 POST /staff/admin/people admin.create
 POST /staff/admin/people/<staff_ref>/disable admin.disable
+GET /staff/admin/people/<staff_ref> admin.person
+POST /staff/admin/people/<staff_ref>/enable admin.enable
+POST /staff/admin/people/<staff_ref>/grants admin.grant
+POST /staff/admin/people/<staff_ref>/grants/<grant_id>/end admin.end_grant
+POST /staff/admin/people/<staff_ref>/password admin.reset_password
+POST /staff/admin/people/<staff_ref>/second-factor admin.reset_totp
 GET /staff/admin/rules admin.rules
 POST /staff/admin/rules/<clinic_id> admin.change_rule
 GET /staff/auditor/events auditor.events
@@ -106,7 +117,14 @@ GET /staff/desk/screens desk.screen_list
 POST /staff/desk/screens/<screen_ref>/unpair desk.unpair
 POST /staff/desk/screens/code desk.show_code
 POST /staff/desk/sessions/<session_id>/call desk.call_next
+POST /staff/desk/tickets/<ticket_id>/back desk.from_tests
+POST /staff/desk/tickets/<ticket_id>/left desk.left
+POST /staff/desk/tickets/<ticket_id>/move desk.move
 POST /staff/desk/tickets/<ticket_id>/pass desk.pass_over
+POST /staff/desk/tickets/<ticket_id>/priority desk.priority
+POST /staff/desk/tickets/<ticket_id>/priority/withdraw desk.withdraw_priority
+POST /staff/desk/tickets/<ticket_id>/tests desk.to_tests
+POST /staff/desk/tickets/<ticket_id>/undo desk.undo
 POST /staff/desk/tickets/<ticket_id>/put-back desk.put_back
 POST /staff/desk/tickets/<ticket_id>/recall desk.recall
 GET /staff/desk/visits/<appointment_id> desk.visit
@@ -145,6 +163,28 @@ POST /staff/doctor/visits/<visit_id>/orders doctor.order_tests
 POST /staff/doctor/visits/<visit_id>/prescriptions/<record_id> doctor.sign_again
 GET /staff/sign-in staff.sign_in
 POST /staff/sign-in staff.take_sign_in
+GET /staff/sign-in/next staff.step
+POST /staff/sign-in/next staff.take_step
+POST /staff/active staff.active
+GET /staff/lock staff.lock_page
+POST /staff/lock staff.lock
+POST /staff/lock/open staff.unlock
+GET /staff/me staff.me
+POST /staff/me/code staff.begin_totp
+POST /staff/me/code/confirm staff.confirm_totp
+POST /staff/me/password staff.change_password
+POST /staff/me/pin staff.set_pin
+POST /staff/me/sittings/<sitting_ref>/end staff.end_sitting
+POST /staff/<any(doctor, desk, lab, pharmacy, admin, auditor):area>/active staff.active
+GET /staff/<any(doctor, desk, lab, pharmacy, admin, auditor):area>/lock staff.lock_page
+POST /staff/<any(doctor, desk, lab, pharmacy, admin, auditor):area>/lock staff.lock
+POST /staff/<any(doctor, desk, lab, pharmacy, admin, auditor):area>/lock/open staff.unlock
+GET /staff/<any(doctor, desk, lab, pharmacy, admin, auditor):area>/me staff.me
+POST /staff/<any(doctor, desk, lab, pharmacy, admin, auditor):area>/me/code staff.begin_totp
+POST /staff/<any(doctor, desk, lab, pharmacy, admin, auditor):area>/me/code/confirm staff.confirm_totp
+POST /staff/<any(doctor, desk, lab, pharmacy, admin, auditor):area>/me/password staff.change_password
+POST /staff/<any(doctor, desk, lab, pharmacy, admin, auditor):area>/me/pin staff.set_pin
+POST /staff/<any(doctor, desk, lab, pharmacy, admin, auditor):area>/me/sittings/<sitting_ref>/end staff.end_sitting
 POST /staff/<any(doctor, desk, lab, pharmacy, admin, auditor):area>/sign-out staff.sign_out
 GET /static/<path:filename> static
 GET /verify log.verify
@@ -171,7 +211,7 @@ def test_every_view_says_whom_it_is_for(app: Flask) -> None:
     for _method, rule, view in routes(app):
         audience = getattr(view, "audience", frozenset())
         assert audience and audience <= ROLES, rule.endpoint
-        if rule.rule.startswith("/staff/") and rule.endpoint not in ("staff.sign_in", "staff.take_sign_in"):
+        if rule.rule.startswith("/staff/") and rule.endpoint not in SIGNING_IN:
             assert audience <= {"doctor", "desk", "lab", "pharmacist", "admin", "auditor"}, rule.endpoint
 
 

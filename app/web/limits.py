@@ -34,8 +34,9 @@ ADDRESS_SIGN_IN = "3000 per 10 minutes"
 BROWSER_SIGN_IN = "30 per 10 minutes"
 BROWSER_CODE = "10 per hour"
 STAFF_SIGN_IN = "20 per 10 minutes"
-# Passwords are made here and have 96 bits, so nobody guesses one; each try costs a processor a tenth of a second, though. Not
-# by login name: whoever knows one could then keep its owner out.
+STAFF_STEPS = "120 per 10 minutes"  # codes, and the PINs of everybody at a shared tablet
+# Each try of a password costs a processor a tenth of a second. Guesses at one account are bounded by `app.domain.lockout`, apart for
+# the devices that its owner uses: whoever knows a login cannot keep its owner out.
 ADDRESS_STAFF_SIGN_IN = str(next(limit for limit in rates.STAFF_SIGN_IN if limit.key is rates.Key.ADDRESS))
 ADDRESS_CODE = str(next(limit for limit in rates.SEND_CODE if limit.key is rates.Key.ADDRESS))  # messages cost money
 

@@ -11,8 +11,9 @@ from flask_login import AnonymousUserMixin, LoginManager, UserMixin, current_use
 
 from app.domain.actor import Actor
 from app.domain.errors import NotAllowed, SignInNeeded
+from app.domain.lockout import Locked
 from app.services import websessions
-from app.services.websessions import SignedIn
+from app.services.websessions import SignedIn, Standing
 from app.web.house import house
 from app.web.transaction import reading
 
@@ -27,6 +28,7 @@ class User(UserMixin):
         self.roles = signed_in.roles
         self.name_zh = signed_in.name_zh
         self.name_en = signed_in.name_en
+        self.area = signed_in.area
 
     def get_id(self) -> str:
         return str(self.actor.ref)
@@ -68,10 +70,38 @@ def init_login(app: Flask) -> None:
             found = websessions.find(session, (door,), token, now)
         if found is None:
             return None
-        if found.must_touch:
+        if found.must_touch and not (door == "staff" and is_poll(req)):
             with at_house.writing_session() as session:
                 websessions.touch(session, token, now)
         return User(found)
+
+
+def is_poll(req: Request) -> bool:
+    """Return whether a page asks by itself: that nobody has left is not seen by it, so it keeps no staff page open."""
+    return req.method in ("GET", "HEAD") and req.headers.get("X-Requested-With") == "fetch"
+
+
+def staff_standing() -> Standing | None:
+    """Return what this browser's staff session is waiting for, where it has one that opens nothing now."""
+    door, token = token_of(request)
+    if door != "staff" or not token or len(token) > 200:
+        return None
+    at_house = house()
+    with at_house.reading_session() as session:
+        return websessions.standing(session, token, at_house.clock())
+
+
+def _to_sign_in() -> Response:
+    """Lead whoever is not signed in at the staff's door on, and back here; say why to a form. Raises SignInNeeded, Locked."""
+    standing, is_read = staff_standing(), request.method in ("GET", "HEAD")
+    there = request.full_path.rstrip("?")
+    if standing is not None and standing.is_locked and not standing.needs:
+        if not is_read:
+            raise Locked()
+        return redirect(url_for("staff.lock_page", area=standing.area or None, next=there), code=303)  # type: ignore[return-value]
+    if not is_read:
+        raise SignInNeeded()
+    return redirect(url_for("staff.sign_in", next=there), code=303)  # type: ignore[return-value]
 
 
 def set_session_cookie(response: Response, kind: str, token: str, path: str | None = None) -> Response:
@@ -136,9 +166,7 @@ def staff_required(*roles: str) -> Callable[[Callable[..., Any]], Callable[..., 
         @wraps(view)
         def guarded(*args: Any, **kwargs: Any) -> Any:
             if not current_user.is_authenticated:
-                if request.method in ("GET", "HEAD"):
-                    return redirect(url_for("staff.sign_in", next=request.full_path.rstrip("?")), code=303)
-                raise SignInNeeded()
+                return _to_sign_in()
             if not current_user.roles.intersection(roles):
                 with reading():  # where a signed-in actor's refusal is recorded (A6)
                     raise NotAllowed(rule="role")

@@ -22,6 +22,7 @@ export function start(element, startWithin) {
 
   function look() {
     if (asking || !element.isConnected) return;
+    if (document.documentElement.classList.contains("ih-covered")) return later(); // locked: nothing is shown, nothing asked
     asking = true;
     clearTimeout(timer);
     const headers = { "X-Requested-With": "fetch", Accept: "text/html" };

@@ -25,6 +25,7 @@ from app.services import (
     proofs,
     receipts,
     staff,
+    staff_signin,
     websessions,
 )
 from app.services.sealing import seal_next
@@ -170,7 +171,7 @@ def test_a_role_in_one_clinic_lends_nothing_to_another_role_elsewhere(ward, writ
     with writing() as session:
         staff.grant(session, SYSTEM, ward.lin.ref, "desk", other, clock())
     with writing() as session:
-        token, _ = staff.sign_in(session, ward.lin.ref, clock())
+        token, _ = staff_signin.sign_in(session, ward.lin.ref, clock())
     with writing() as session:
         found = websessions.find(session, ("staff",), token, clock())
     assert found.actor.role == "doctor"

@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 
 from app.adapters.passwords import Passwords
 from app.domain.actor import SYSTEM
+from app.domain.lockout import LOCK_AFTER, TOUCHES_TOLD_EVERY
 from app.domain.rates import CODE_TRIES
 from app.models import Account, ProofCode, WebSession
 from app.services import codes, screens, staff, websessions
@@ -111,11 +112,13 @@ def test_a_receipt_is_no_token(app, ward):
 
 @pytest.mark.parametrize("kind", ["patient", "staff"])
 def test_an_idle_session_ends_and_no_use_keeps_one_for_ever(app, ward, clock, kind):
+    """Of staff an idle page locks, long before the sitting is over: tests/web/test_staff_lock.py has what opens it."""
     page, cookie, path = {"patient": ("/me", "mz_patient", "/"), "staff": ("/staff/desk/", "mz_staff", "/staff")}[kind]
     ref = ward.person().actor.ref if kind == "patient" else ward.desk.ref
     browser = Browser(app)
     browser.set_cookie(cookie, ward.token(kind, ref), path)
-    idle, life = websessions.IDLE[kind], websessions.LIFETIME[kind]
+    idle = websessions.IDLE[kind] if kind == "patient" else LOCK_AFTER["desk"] + TOUCHES_TOLD_EVERY
+    life = websessions.LIFETIME[kind]
     begun = clock.now
     while clock.now + idle * 0.9 < begun + life:
         clock.now += idle * 0.9

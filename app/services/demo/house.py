@@ -10,10 +10,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.domain.actor import SYSTEM, Actor
+from app.domain.lockout import NEEDS_SECOND_FACTOR
 from app.models import Clinic, Department, Room, Staff, StaffGrant
-from app.services import planning, staff
+from app.services import planning, staff, staff_signin
 from app.services.demo.cast import WORKERS
 
+DEMO_PIN = "2580"  # the lock page of a demo says it
 CLINIC_ZH, CLINIC_EN = "明诊示范门诊", "Mingzhen Demonstration Clinic"
 DEPARTMENTS = (("内科", "Internal medicine", "A"), ("儿科", "Paediatrics", "B"))
 ROOMS = (
@@ -47,11 +49,14 @@ def build(session: Session, hash_password, now: datetime) -> None:  # type: igno
     for zh, en, area_zh, area_en in ROOMS:
         planning.create_room(session, SYSTEM, clinic, zh, en, now, area_zh=area_zh, area_en=area_en)
     password_hash = hash_password(secrets.token_urlsafe(32))
+    pin_hash = hash_password(DEMO_PIN)
     for worker in WORKERS:
-        staff.create(
+        ref = staff.create(
             session, SYSTEM, now, login=worker.login, password_hash=password_hash, name_zh=worker.name_zh,
             name_en=worker.name_en, title_zh=worker.title_zh, title_en=worker.title_en, role=worker.role, clinic_id=clinic,
         )  # fmt: skip
+        if worker.role not in NEEDS_SECOND_FACTOR:
+            staff_signin.own_row(session, ref).pin_hash = pin_hash
 
 
 def find(session: Session) -> DemoHouse:
