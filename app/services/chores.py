@@ -11,7 +11,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from app.services import sweeping
+from app.services import offers, reminding, stopping, strikes, sweeping
 
 
 @dataclass(frozen=True)
@@ -30,5 +30,10 @@ class Chore:
 
 
 CHORES: tuple[Chore, ...] = (
+    Chore("offer-freed-slots", 2, offers.run, offers.is_due, in_batches=True),
+    Chore("offer-moves", 1, stopping.run, stopping.is_due, in_batches=True),
+    Chore("close-days", 60, strikes.run, strikes.is_due, in_batches=True),
+    Chore("remind-of-visits", 60, reminding.remind, reminding.reminders_due, in_batches=True),
+    Chore("tell-the-near", 3, reminding.tell_near, reminding.near_due, in_batches=True),
     Chore("sweep-old-rows", 3600, sweeping.run, sweeping.is_due, in_batches=True),
 )  # fmt: skip

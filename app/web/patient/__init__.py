@@ -4,4 +4,18 @@ from flask import Blueprint
 
 bp = Blueprint("patient", __name__)
 
-from app.web.patient import book, checkin, home, people, queue, receipts, records, signin, visits  # noqa: E402, F401 (their views register themselves on `bp`)
+from app.web.patient import (  # noqa: E402, F401 (their views register themselves on `bp`)
+    book,
+    checkin,
+    home,
+    moves,
+    people,
+    queue,
+    receipts,
+    records,
+    remind,
+    signin,
+    strikes,
+    visits,
+    waitlist,
+)
