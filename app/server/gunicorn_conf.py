@@ -10,6 +10,7 @@ from typing import Any
 
 from app.config import read_settings
 from app.server.place import ROOT
+from app.server.worker import clear_desk
 from ledger.stores.engine import allows_several_processes, open_engine
 
 worker_class = "app.server.worker.WholeRequestWorker"
@@ -42,3 +43,7 @@ def post_worker_init(worker: Any) -> None:
 def worker_exit(_server: object, worker: Any) -> None:
     if chores := getattr(worker.wsgi, "extensions", {}).get("chores"):
         chores.stop()
+
+
+def child_exit(_server: object, worker: Any) -> None:
+    clear_desk(worker)
