@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Column, delete, or_, select
 from sqlalchemy.orm import Session
 
-from app.models import IdempotencyKey, Opening, OutboxMessage, ProofCode, RefusalSeen, SignInTry, WebSession
+from app.models import IdempotencyKey, Opening, OutboxMessage, ProofCode, RefusalSeen, SignInTry, Slip, WebSession
 
 BATCH = 300
 # Each is longer than the longest time for which anything asks for such a row.
@@ -33,6 +33,7 @@ def _old(now: datetime) -> list[Old]:
         ("refusal_seen", _key(RefusalSeen, "key"), RefusalSeen.at < now - KEPT),
         ("outbox", _key(OutboxMessage, "id"), OutboxMessage.created_at < now - MESSAGES_KEPT),
         ("proof_code", _key(ProofCode, "id"), ProofCode.expires_at < now - KEPT),
+        ("slip", _key(Slip, "id"), Slip.expires_at < now - KEPT),
         ("sign_in_try", _key(SignInTry, "id"), SignInTry.at < now - KEPT),
         (
             "web_session",

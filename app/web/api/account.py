@@ -80,10 +80,10 @@ def list_people() -> Any:
 @limiter.limit("10 per hour", deduct_when=lambda response: response.status_code == 201)
 @operation(
     answers.Person, examples.PERSON, takes=forms.Bind, status=201,
-    refuses=("consent_missing", "already_bound", "not_a_child", "document_check_digit", "name_characters"),
+    refuses=("consent_missing", "already_bound", "people_full", "not_a_child", "not_grown_up", "document_check_digit", "name_characters"),
 )  # fmt: skip
 def bind_person(body: forms.Bind) -> Any:
-    """Bind oneself or one's child. A person whom the hospital knows already stays pending until one proves who one is."""
+    """Bind oneself, one's child, or a grown-up of the family. A person whom the hospital knows already stays pending until one proves who one is."""
     typed = body.root
     name = clean_name(typed.name)
     document = _document(typed, name)

@@ -31,7 +31,7 @@ class BindResidentID(Form):
     """A person with a resident ID (GB 11643)."""
 
     document: Literal["resident_id"]
-    relation: Literal["self", "guardian"]
+    relation: Literal["self", "guardian", "family"]
     name: Annotated[str, Field(max_length=200)]
     number: Annotated[str, Field(max_length=64)]
     consent: bool
@@ -41,7 +41,7 @@ class BindPassport(Form):
     """A person with a passport: country (ISO 3166 alpha-3), number, name as printed."""
 
     document: Literal["passport"]
-    relation: Literal["self", "guardian"]
+    relation: Literal["self", "guardian", "family"]
     name: Annotated[str, Field(max_length=200)]
     country: Annotated[str, Field(max_length=8)]
     number: Annotated[str, Field(max_length=64)]
@@ -51,7 +51,7 @@ class BindPassport(Form):
 
 
 class Bind(RootModel[Annotated[BindResidentID | BindPassport, Field(discriminator="document")]]):
-    """Who is to be bound: oneself, or one's child. `consent` is to the processing of sensitive data, given separately."""
+    """Who is to be bound: oneself, one's child, or a grown-up of the family. `consent` is to the processing of sensitive data, given separately."""
 
     model_config = ConfigDict(hide_input_in_errors=True)
 
