@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -15,7 +16,7 @@ from flask import Flask
 from app import demo_data, fhir_load, office
 from app.adapters.neighbour import Neighbour
 from app.config import Settings
-from app.services import sweeping
+from app.services import replaying, sweeping
 from app.web.house import House, house
 
 
@@ -43,6 +44,19 @@ def init_cli(app: Flask, settings: Settings) -> None:
         """Take away what has served its time: kept answers, marks, codes and sessions that are over."""
         click.echo(f"{sweep(house())} rows were taken away.")
 
+    @app.cli.command("queue-replay")
+    @click.argument("day", type=click.DateTime(["%Y-%m-%d"]))
+    @click.option("--clinic", default=None, help="One clinic's queues alone: its id.")
+    def queue_replay_command(day: datetime, clinic: str | None) -> None:
+        """Recompute the queues of a hospital DAY (2026-03-02) from the recorded events, and compare with the calls that were made
+        and with the rows. Exits 1 where anything differs."""
+        with house().reading_session() as session:
+            found = replaying.replay_day(session, day.date(), clinic)
+        for line in say_replay(found):
+            click.echo(line)
+        if not found.is_equal:
+            raise SystemExit(1)
+
     @app.cli.command("import-fhir")
     @click.argument("path", type=click.Path(exists=True, path_type=Path))
     @click.option(
@@ -67,6 +81,17 @@ def sweep(at_house: House) -> int:
             return count
         with at_house.writing_session() as session:
             count += sweeping.take(session, found, now)
+
+
+def say_replay(found: replaying.DayReplay) -> Iterator[str]:
+    """Return a line for each queue, and one for each event that names a ticket which is not there."""
+    if not found.queues:
+        yield "No queue on that day."
+    for queue in found.queues:
+        counted = f"{queue.letter} {queue.department.zh}: {queue.tickets} tickets, {queue.calls} calls"
+        yield f"{counted}, DIFFERS: {queue.first}" if queue.first else f"{counted}, order equals"
+    for stray in found.strays:
+        yield f"An event names a ticket that is not there: {stray}"
 
 
 def _advance(bar: Any, done: int, total: int) -> None:

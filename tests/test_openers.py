@@ -26,9 +26,10 @@ OPENERS = {
         "app.services.lab",
         "app.services.pharmacy",
         "app.services.fhir_import",
+        "app.services.appeals",  # to whoever decides one, with its event
     },
     "open_event": {"app.services.events", "app.services.receipts", "app.services.audit_log"},
-    "read_event": {"app.services.receipts", "app.services.audit_log"},
+    "read_event": {"app.services.replaying", "app.services.receipts", "app.services.audit_log"},
     "read_identity": {"app.services.identity", "app.services.desk_identity", "app.services.lab"},
 }
 # Who may ask the vault itself: the three above it, and whoever keeps an answer sealed for the one who got it (I5).
