@@ -198,6 +198,14 @@ def sign_again(
     return visit.id
 
 
+def waiting_of(session: Session, visit_id: str) -> list[str]:
+    """Return the ids of a visit's prescriptions that wait for review."""
+    query = select(ClinicalRecord.id).where(
+        ClinicalRecord.visit_id == visit_id, ClinicalRecord.status == rules.Status.SIGNED
+    )
+    return list(session.scalars(query.where(ClinicalRecord.kind == Kind.PRESCRIPTION.value)))
+
+
 # Private
 
 

@@ -12,14 +12,32 @@ from app.domain.actor import SYSTEM, Actor
 from app.domain.checkin import Presence
 from app.domain.clinical import Kind
 from app.ports import WeChatIdentity
-from app.services import accounts, booking, checkin, clinics, guardianship, people, planning, proofs, queueing, records
+from app.services import (
+    accounts,
+    booking,
+    checkin,
+    clinics,
+    guardianship,
+    lab,
+    orders,
+    people,
+    pharmacy,
+    planning,
+    proofs,
+    queueing,
+    records,
+)
 from app.services.demo.cast import PLAYERS, Player
 from app.services.demo.house import DemoHouse
 
 
 @dataclass(frozen=True)
 class PastVisit:
-    """One visit: days ago, who saw them, what was found and written. `values` are (analyte, value)."""
+    """One visit: days ago, who saw them, what was found and written. `values` are (analyte, value).
+
+    `panel` is what the laboratory measured, `measured` what it signed first and `amended` what it signed after that;
+    `allergy` is (substance, note).
+    """
 
     days_ago: int
     diagnosis: str
@@ -27,6 +45,10 @@ class PastVisit:
     drugs: tuple[tuple[str, str, str, str], ...] = ()
     values: tuple[tuple[str, str], ...] = ()
     report: tuple[str, str] = ("检验报告", "Laboratory report")
+    panel: str = ""
+    measured: tuple[tuple[str, str], ...] = ()
+    amended: tuple[tuple[str, str], ...] = ()
+    allergy: tuple[str, str] = ("", "")
 
 
 VISITS: dict[str, PastVisit] = {
@@ -56,10 +78,14 @@ VISITS: dict[str, PastVisit] = {
     "anaemia-1": PastVisit(
         120, "D50.9", "多吃红肉和深色蔬菜。", (("琥珀酸亚铁片", "0.1 g", "每天三次，饭后", "28"),), (("718-7", "98"),),
     ),
-    "anaemia-2": PastVisit(60, "D50.9", "血红蛋白已回升，再吃一个月。", (("琥珀酸亚铁片", "0.1 g", "每天三次，饭后", "28"),), (("718-7", "121"),)),
+    "anaemia-2": PastVisit(
+        60, "D50.9", "血红蛋白已回升，再吃一个月。", (("琥珀酸亚铁片", "0.1 g", "每天三次，饭后", "28"),), panel="58410-2",
+        measured=(("6690-2", "5.2"), ("789-8", "4.3"), ("718-7", "112"), ("777-3", "231")),
+        amended=(("6690-2", "5.2"), ("789-8", "4.3"), ("718-7", "121"), ("777-3", "231")),
+    ),
     "cold-1": PastVisit(95, "J06.9", "多喝水，多休息。高热三天不退再来。", (("对乙酰氨基酚片", "0.5 g", "发热时一片，间隔 6 小时", "3"),)),
     "stomach-1": PastVisit(33, "A09.9", "清淡饮食，补充水分。", (("口服补液盐", "1 袋", "每次腹泻后", "3"),), (("6690-2", "10.8"),)),
-    "allergy-1": PastVisit(50, "L50.9", "停用可疑的食物，观察两周。", (("氯雷他定片", "10 mg", "每天一次", "7"),)),
+    "allergy-1": PastVisit(50, "L50.9", "停用可疑的食物，观察两周。", (("氯雷他定片", "10 mg", "每天一次", "7"),), allergy=("seafood", "")),
     "child-1": PastVisit(150, "J06.9", "多喝水，体温高于 38.5 度再吃退热药。", (("布洛芬混悬液", "6 ml", "发热时一次，间隔 6 小时", "3"),)),
     "child-2": PastVisit(20, "J20.9", "拍背排痰，三天后复诊。", (("氨溴索口服溶液", "5 ml", "每天两次", "5"),), (("6690-2", "9.9"),)),
     "back-1": PastVisit(80, "M54.5", "两周内不要负重，按示范做拉伸。"),
@@ -131,16 +157,43 @@ def live_through(
         raise LookupError("nobody waits in a session that somebody just checked in to")
     visit_id = queueing.start(session, doctor, called.id, starts_at + timedelta(minutes=2))
     write(session, doctor, visit_id, visit, starts_at + timedelta(minutes=9))
+    order_id = _order(session, doctor, visit_id, visit, starts_at + timedelta(minutes=10))
     queueing.finish(session, doctor, called.id, starts_at + timedelta(minutes=12))
+    _review(session, house, visit_id, starts_at + timedelta(minutes=15))
+    if order_id:
+        _measure(session, house, order_id, visit, starts_at + timedelta(minutes=20))
 
 
 def write(session: Session, doctor: Actor, visit_id: str, visit: PastVisit, at: datetime) -> None:
     """Write and sign what a visit found."""
     records.sign(session, doctor, visit_id, Kind.DIAGNOSIS, clinical.diagnosis(visit.diagnosis), at)
     records.sign(session, doctor, visit_id, Kind.ADVICE, {"text": visit.advice}, at)
+    if visit.allergy[0]:
+        records.sign(session, doctor, visit_id, Kind.ALLERGY, clinical.allergy(*visit.allergy), at)
     if visit.drugs:
         lines = [clinical.prescription_line(*drug) for drug in visit.drugs]
         records.sign(session, doctor, visit_id, Kind.PRESCRIPTION, clinical.prescription(lines), at)
     if visit.values:
         values = [clinical.observation(code, value) for code, value in visit.values]
         records.sign_results(session, doctor, visit_id, *visit.report, values, at)
+
+
+def _order(session: Session, doctor: Actor, visit_id: str, visit: PastVisit, at: datetime) -> str:
+    """Return the order that the doctor placed; an empty text where there was none."""
+    return orders.place(session, doctor, visit_id, [visit.panel], at) if visit.panel else ""
+
+
+def _measure(session: Session, house: DemoHouse, order_id: str, visit: PastVisit, at: datetime) -> None:
+    """Let the laboratory take the sample, sign, and amend where it had to."""
+    lab.collect(session, house.lab, order_id, at)
+    lab.sign(session, house.lab, order_id, dict(visit.measured), at + timedelta(hours=2), is_final=True)
+    if visit.amended:
+        late = at + timedelta(hours=5)
+        lab.amend(session, house.lab, order_id, dict(visit.amended), "typing", "", late)
+
+
+def _review(session: Session, house: DemoHouse, visit_id: str, at: datetime) -> None:
+    """Let the pharmacist accept what was prescribed, and hand it over."""
+    for record_id in pharmacy.waiting_of(session, visit_id):
+        pharmacy.accept(session, house.pharmacist, record_id, at)
+        pharmacy.dispense(session, house.pharmacist, record_id, at + timedelta(minutes=10))

@@ -35,6 +35,8 @@ class DemoHouse:
     rooms: tuple[str, ...]
     doctors: dict[str, Actor]
     desk: Actor
+    lab: Actor
+    pharmacist: Actor
 
 
 def is_built(session: Session) -> bool:
@@ -68,7 +70,16 @@ def find(session: Session) -> DemoHouse:
     rooms = tuple(session.scalars(select(Room.id).where(Room.clinic_id == clinic.id).order_by(Room.name_en)))
     actors = {worker.login: actor_of(session, worker.login) for worker in WORKERS}
     doctors = {login: actor for login, actor in actors.items() if actor.role == "doctor"}
-    return DemoHouse(clinic.id, departments["A"], departments["B"], rooms, doctors, actors["desk.he"])
+    return DemoHouse(
+        clinic.id,
+        departments["A"],
+        departments["B"],
+        rooms,
+        doctors,
+        actors["desk.he"],
+        actors["lab.lu"],
+        actors["pharmacy.pan"],
+    )
 
 
 def actor_of(session: Session, login: str) -> Actor:
