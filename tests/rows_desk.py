@@ -2,7 +2,41 @@
 
 from __future__ import annotations
 
-from tests.rows import NOT_HERE, Row, _called, _missed
+from app.domain.actor import SYSTEM
+from app.models import ClinicSession
+from app.services import planning, queueing
+from tests.rows import NOT_HERE, Objects, Row, _called, _in_room, _missed
+from tests.scene import Scene
+
+
+def _favoured(scene: Scene) -> Objects:
+    ticket = scene.of("a", "ticket")
+    scene.ward.do(
+        lambda s, *rest: queueing.grant_priority(s, scene.ward.desk, ticket, "care", "with_infant", "", *rest)
+    )
+    return {"": {"favoured": ticket}}
+
+
+def _away(scene: Scene) -> Objects:
+    serving = _in_room(scene)[""]["serving"]
+    scene.ward.do(queueing.send_to_tests, scene.ward.chen, serving)
+    return {"": {"away": serving}}
+
+
+def _elsewhere(scene: Scene) -> Objects:
+    """Another doctor's session in the same department."""
+    ward = scene.ward
+    with ward.house.reading_session() as session:
+        room = session.get_one(ClinicSession, ward.pool).room_id
+    hours = ward.now.replace(hour=1, minute=0), ward.now.replace(hour=4, minute=0)
+    return {
+        "": {
+            "elsewhere": ward.do(
+                planning.plan_session, SYSTEM, ward.clinic, ward.department, ward.lin.ref, room, *hours, 10, "expert"
+            )
+        }
+    }
+
 
 ROWS: dict[str, Row] = {
     "desk.board": Row(),
@@ -15,4 +49,11 @@ ROWS: dict[str, Row] = {
     "desk.recall": Row({"ticket_id": "$called"}, prepare=_called, but=NOT_HERE),
     "desk.pass_over": Row({"ticket_id": "$called"}, prepare=_called, but=NOT_HERE),
     "desk.put_back": Row({"ticket_id": "$missed"}, prepare=_missed, but=NOT_HERE),
+    "desk.priority": Row({"ticket_id": "$ticket"}, {"ground": "care:with_infant"}, but=NOT_HERE),
+    "desk.withdraw_priority": Row({"ticket_id": "$favoured"}, prepare=_favoured, but=NOT_HERE),
+    "desk.move": Row({"ticket_id": "$ticket"}, {"to": "$elsewhere"}, prepare=_elsewhere, but=NOT_HERE),
+    "desk.to_tests": Row({"ticket_id": "$serving"}, prepare=_in_room, but=NOT_HERE),
+    "desk.from_tests": Row({"ticket_id": "$away"}, prepare=_away, but=NOT_HERE),
+    "desk.left": Row({"ticket_id": "$ticket"}, but=NOT_HERE),
+    "desk.undo": Row({"ticket_id": "$missed"}, prepare=_missed, but=NOT_HERE),
 }

@@ -62,11 +62,17 @@ GET /ledger/checkpoint log.checkpoint
 GET /ledger/keys log.keys
 GET /ledger/tile/<path:path> log.tile
 GET /me patient.me
+GET /me/promises patient.strikes
+GET /me/promises/<strike_id> patient.strike
+POST /me/promises/<strike_id>/appeal patient.appeal
+POST /moves/<offer_id>/accept patient.accept_move
+POST /moves/<offer_id>/decline patient.decline_move
 GET /now patient.home_now
 GET /people/<link_id> patient.person
 POST /people/<link_id>/proof patient.prove
 POST /people/<link_id>/proof/phone patient.ask_proof
 POST /people/<link_id>/unbind patient.unbind
+POST /people/guardians/<link_id>/end patient.end_guardian
 GET /people/new patient.new_person
 POST /people/new patient.bind_person
 GET /queue patient.queue
@@ -90,25 +96,24 @@ POST /sign-in/phone patient.phone
 GET /sign-in/wechat patient.wechat
 GET /sign-in/wechat/callback patient.wechat_callback
 POST /sign-out patient.sign_out
-GET /staff/ staff.home
-POST /staff/sign-out staff.sign_out
-GET /staff/admin/people admin.people
 GET /slips/<token> log.slip
-POST /people/guardians/<link_id>/end patient.end_guardian
-GET /staff/desk/walk-in desk.walk_in
-POST /staff/desk/walk-in desk.take_walk_in
-GET /staff/desk/tickets/<ticket_id>/slip desk.slip
-GET /staff/desk/visits/<appointment_id>/slip desk.booking_slip
-POST /staff/desk/visits/<appointment_id>/slip desk.print_slip
-GET /staff/desk/slips/<slip_id> desk.printed_slip
-GET /staff/desk/book-for desk.book_for
-POST /staff/desk/book-for desk.find_for
-GET /staff/desk/book-for/<patient_ref> desk.times_for
-POST /staff/desk/book-for/<patient_ref> desk.take_book_for
-POST /staff/desk/documents/guardianships/<link_id>/revoke claims.revoke_guardian
+GET /staff/ staff.home
+GET /staff/<any(doctor, desk, lab, pharmacy, admin, auditor):area>/lock staff.lock_page
+GET /staff/<any(doctor, desk, lab, pharmacy, admin, auditor):area>/me staff.me
+POST /staff/<any(doctor, desk, lab, pharmacy, admin, auditor):area>/active staff.active
+POST /staff/<any(doctor, desk, lab, pharmacy, admin, auditor):area>/lock staff.lock
+POST /staff/<any(doctor, desk, lab, pharmacy, admin, auditor):area>/lock/open staff.unlock
+POST /staff/<any(doctor, desk, lab, pharmacy, admin, auditor):area>/me/code staff.begin_totp
+POST /staff/<any(doctor, desk, lab, pharmacy, admin, auditor):area>/me/code/confirm staff.confirm_totp
+POST /staff/<any(doctor, desk, lab, pharmacy, admin, auditor):area>/me/password staff.change_password
+POST /staff/<any(doctor, desk, lab, pharmacy, admin, auditor):area>/me/pin staff.set_pin
+POST /staff/<any(doctor, desk, lab, pharmacy, admin, auditor):area>/me/sittings/<sitting_ref>/end staff.end_sitting
+POST /staff/<any(doctor, desk, lab, pharmacy, admin, auditor):area>/sign-out staff.sign_out
+POST /staff/active staff.active
+GET /staff/admin/people admin.people
 POST /staff/admin/people admin.create
-POST /staff/admin/people/<staff_ref>/disable admin.disable
 GET /staff/admin/people/<staff_ref> admin.person
+POST /staff/admin/people/<staff_ref>/disable admin.disable
 POST /staff/admin/people/<staff_ref>/enable admin.enable
 POST /staff/admin/people/<staff_ref>/grants admin.grant
 POST /staff/admin/people/<staff_ref>/grants/<grant_id>/end admin.end_grant
@@ -120,31 +125,52 @@ GET /staff/auditor/events auditor.events
 GET /staff/auditor/events/<event_id> auditor.event
 GET /staff/auditor/events/<event_id>.tlog-proof auditor.event_file
 GET /staff/desk/ desk.board
+GET /staff/desk/appeals desk.appeals
+GET /staff/desk/appeals/<appeal_id> desk.appeal
+POST /staff/desk/appeals/<appeal_id>/decide desk.decide_appeal
+GET /staff/desk/book-for desk.book_for
+POST /staff/desk/book-for desk.find_for
+GET /staff/desk/book-for/<patient_ref> desk.times_for
+POST /staff/desk/book-for/<patient_ref> desk.take_book_for
 GET /staff/desk/documents claims.look_up
 POST /staff/desk/documents claims.open_document
 POST /staff/desk/documents/<patient_ref>/claim-code claims.claim_code
+POST /staff/desk/documents/guardianships/<link_id>/revoke claims.revoke_guardian
 POST /staff/desk/documents/guardianships/<link_id>/verify claims.verify_guardian
 POST /staff/desk/find desk.find
+POST /staff/desk/move-offers/<offer_id>/accept desk.accept_offer
+POST /staff/desk/move-offers/<offer_id>/decline desk.decline_offer
 GET /staff/desk/now desk.board_now
 GET /staff/desk/screens desk.screen_list
 POST /staff/desk/screens/<screen_ref>/unpair desk.unpair
 POST /staff/desk/screens/code desk.show_code
+GET /staff/desk/sessions desk.sessions
 POST /staff/desk/sessions/<session_id>/call desk.call_next
+GET /staff/desk/sessions/<session_id>/stop desk.stopped
+POST /staff/desk/sessions/<session_id>/stop desk.stop
+GET /staff/desk/slips/<slip_id> desk.printed_slip
 POST /staff/desk/tickets/<ticket_id>/back desk.from_tests
 POST /staff/desk/tickets/<ticket_id>/left desk.left
 POST /staff/desk/tickets/<ticket_id>/move desk.move
 POST /staff/desk/tickets/<ticket_id>/pass desk.pass_over
 POST /staff/desk/tickets/<ticket_id>/priority desk.priority
 POST /staff/desk/tickets/<ticket_id>/priority/withdraw desk.withdraw_priority
-POST /staff/desk/tickets/<ticket_id>/tests desk.to_tests
-POST /staff/desk/tickets/<ticket_id>/undo desk.undo
 POST /staff/desk/tickets/<ticket_id>/put-back desk.put_back
 POST /staff/desk/tickets/<ticket_id>/recall desk.recall
+GET /staff/desk/tickets/<ticket_id>/slip desk.slip
+POST /staff/desk/tickets/<ticket_id>/tests desk.to_tests
+POST /staff/desk/tickets/<ticket_id>/undo desk.undo
 GET /staff/desk/visits/<appointment_id> desk.visit
 POST /staff/desk/visits/<appointment_id>/cancel desk.cancel
 POST /staff/desk/visits/<appointment_id>/check-in desk.check_in
+GET /staff/desk/visits/<appointment_id>/slip desk.booking_slip
+POST /staff/desk/visits/<appointment_id>/slip desk.print_slip
+GET /staff/desk/walk-in desk.walk_in
+POST /staff/desk/walk-in desk.take_walk_in
 GET /staff/doctor/ doctor.queue
 GET /staff/doctor/now doctor.queue_now
+POST /staff/doctor/orders/<order_id>/cancel doctor.cancel_order
+POST /staff/doctor/orders/<order_id>/release doctor.release_result
 POST /staff/doctor/sessions/<session_id>/call doctor.call_next
 POST /staff/doctor/tickets/<ticket_id>/finish doctor.finish
 POST /staff/doctor/tickets/<ticket_id>/pass doctor.pass_over
@@ -153,8 +179,11 @@ POST /staff/doctor/tickets/<ticket_id>/recall doctor.recall
 POST /staff/doctor/tickets/<ticket_id>/start doctor.start
 GET /staff/doctor/visits/<visit_id> doctor.visit
 POST /staff/doctor/visits/<visit_id>/advice doctor.sign_advice
+POST /staff/doctor/visits/<visit_id>/allergies doctor.record_allergy
 POST /staff/doctor/visits/<visit_id>/diagnosis doctor.sign_diagnosis
+POST /staff/doctor/visits/<visit_id>/orders doctor.order_tests
 POST /staff/doctor/visits/<visit_id>/prescription doctor.sign_prescription
+POST /staff/doctor/visits/<visit_id>/prescriptions/<record_id> doctor.sign_again
 POST /staff/doctor/visits/<visit_id>/results doctor.sign_results
 GET /staff/lab/ lab.work
 GET /staff/lab/now lab.work_now
@@ -163,22 +192,6 @@ POST /staff/lab/orders/<order_id>/amend lab.amend
 POST /staff/lab/orders/<order_id>/cancel lab.cancel
 POST /staff/lab/orders/<order_id>/collect lab.collect
 POST /staff/lab/orders/<order_id>/results lab.sign
-GET /staff/pharmacy/ pharmacy.work
-GET /staff/pharmacy/now pharmacy.work_now
-GET /staff/pharmacy/prescriptions/<record_id> pharmacy.prescription
-POST /staff/pharmacy/prescriptions/<record_id>/accept pharmacy.accept
-POST /staff/pharmacy/prescriptions/<record_id>/dispense pharmacy.dispense
-POST /staff/pharmacy/prescriptions/<record_id>/return pharmacy.send_back
-POST /staff/doctor/orders/<order_id>/cancel doctor.cancel_order
-POST /staff/doctor/orders/<order_id>/release doctor.release_result
-POST /staff/doctor/visits/<visit_id>/allergies doctor.record_allergy
-POST /staff/doctor/visits/<visit_id>/orders doctor.order_tests
-POST /staff/doctor/visits/<visit_id>/prescriptions/<record_id> doctor.sign_again
-GET /staff/sign-in staff.sign_in
-POST /staff/sign-in staff.take_sign_in
-GET /staff/sign-in/next staff.step
-POST /staff/sign-in/next staff.take_step
-POST /staff/active staff.active
 GET /staff/lock staff.lock_page
 POST /staff/lock staff.lock
 POST /staff/lock/open staff.unlock
@@ -188,17 +201,17 @@ POST /staff/me/code/confirm staff.confirm_totp
 POST /staff/me/password staff.change_password
 POST /staff/me/pin staff.set_pin
 POST /staff/me/sittings/<sitting_ref>/end staff.end_sitting
-POST /staff/<any(doctor, desk, lab, pharmacy, admin, auditor):area>/active staff.active
-GET /staff/<any(doctor, desk, lab, pharmacy, admin, auditor):area>/lock staff.lock_page
-POST /staff/<any(doctor, desk, lab, pharmacy, admin, auditor):area>/lock staff.lock
-POST /staff/<any(doctor, desk, lab, pharmacy, admin, auditor):area>/lock/open staff.unlock
-GET /staff/<any(doctor, desk, lab, pharmacy, admin, auditor):area>/me staff.me
-POST /staff/<any(doctor, desk, lab, pharmacy, admin, auditor):area>/me/code staff.begin_totp
-POST /staff/<any(doctor, desk, lab, pharmacy, admin, auditor):area>/me/code/confirm staff.confirm_totp
-POST /staff/<any(doctor, desk, lab, pharmacy, admin, auditor):area>/me/password staff.change_password
-POST /staff/<any(doctor, desk, lab, pharmacy, admin, auditor):area>/me/pin staff.set_pin
-POST /staff/<any(doctor, desk, lab, pharmacy, admin, auditor):area>/me/sittings/<sitting_ref>/end staff.end_sitting
-POST /staff/<any(doctor, desk, lab, pharmacy, admin, auditor):area>/sign-out staff.sign_out
+GET /staff/pharmacy/ pharmacy.work
+GET /staff/pharmacy/now pharmacy.work_now
+GET /staff/pharmacy/prescriptions/<record_id> pharmacy.prescription
+POST /staff/pharmacy/prescriptions/<record_id>/accept pharmacy.accept
+POST /staff/pharmacy/prescriptions/<record_id>/dispense pharmacy.dispense
+POST /staff/pharmacy/prescriptions/<record_id>/return pharmacy.send_back
+GET /staff/sign-in staff.sign_in
+POST /staff/sign-in staff.take_sign_in
+GET /staff/sign-in/next staff.step
+POST /staff/sign-in/next staff.take_step
+POST /staff/sign-out staff.sign_out
 GET /static/<path:filename> static
 GET /verify log.verify
 GET /visits/<appointment_id> patient.visit
@@ -206,6 +219,11 @@ POST /visits/<appointment_id>/cancel patient.cancel_visit
 POST /visits/<appointment_id>/confirm patient.confirm_visit
 GET /visits/<appointment_id>/now patient.visit_now
 POST /visits/<appointment_id>/release patient.release_visit
+GET /waitlist patient.waitlists
+POST /waitlist/<entry_id>/accept patient.accept_offer
+POST /waitlist/<entry_id>/leave patient.leave_waitlist
+POST /waitlist/join patient.join_waitlist
+GET /waitlist/now patient.waitlists_now
 GET POST /wechat-mock/<path:rest> demo.neighbour
 """
 

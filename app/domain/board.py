@@ -35,10 +35,10 @@ _VERBS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "booked": ("check_in", "cancel"),
         "waiting": ("priority", "move", "left"),
-        "called": ("recall", "pass"),
+        "called": ("recall", "pass", "left"),
         "serving": ("to_tests",),
-        "missed": ("put_back", "left"),
-        "away": ("from_tests", "left"),
+        "missed": ("put_back", "priority", "move", "left"),
+        "away": ("from_tests", "priority", "move", "left"),
     }
 )
 
@@ -50,12 +50,19 @@ def place_of(appointment_state: str, ticket_state: str | None) -> Place:
     return _OF_TICKET.get(ticket_state, Place.DONE)
 
 
-def verbs_of(appointment_state: str, ticket_state: str | None) -> tuple[str, ...]:
+def verbs_of(
+    appointment_state: str, ticket_state: str | None, *, priority: str | None = None, undoable: str | None = None
+) -> tuple[str, ...]:
     """Return what the desk may do with a visit in this state, the likeliest first.
 
     Only what to offer: the rules of the queue decide again when it is done.
     """
-    return _VERBS.get(ticket_state or appointment_state, ())
+    verbs = list(_VERBS.get(ticket_state or appointment_state, ()))
+    if priority is not None and "priority" in verbs:
+        verbs.insert(verbs.index("priority") + 1, "withdraw")
+    if undoable is not None:
+        verbs.append("undo")
+    return tuple(verbs)
 
 
 @dataclass(frozen=True)

@@ -6,20 +6,37 @@ The desk's rows come from one query; its counts and its lists are made of these 
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
+from app.domain import queueing as rules
 from app.domain.actor import Actor
 from app.domain.board import Place, WaitLevels, parse_levels, place_of, verbs_of
 from app.domain.errors import NotFound, TicketUnreadable
+from app.domain.priorities import rank_of
+from app.domain.queueing import QueueEntry
 from app.domain.tickets import format_ticket, parse_ticket
-from app.models import Appointment, Clinic, ClinicSession, Department, Event, Room, Staff, Ticket, Visit
+from app.models import (
+    Appointment,
+    Clinic,
+    ClinicSession,
+    Department,
+    Event,
+    QueueLine,
+    Room,
+    Slip,
+    Staff,
+    Ticket,
+    Visit,
+)
 from app.services import clinics, identity, lines, masks, rights
 from app.services.clinics import SessionView, Words
 from app.services.identity import Masked
@@ -34,7 +51,8 @@ ON_DAY = ("booked", "checked_in", "in_consult", "completed", "no_show")
 @dataclass(frozen=True)
 class DeskRow:
     """One visit of today. `waits_since` is what its clock counts from (None: no clock); `line` is whose line it stands in,
-    a clinician's or, for a pool, the queue's; `before` counts who waits in front."""
+    a clinician's or, for a pool, the queue's; `before` counts who waits in front, `undoable` is the type of the
+    move that can be taken back, `moved_from` the room it was first for."""
 
     id: str
     place: Place
@@ -44,6 +62,7 @@ class DeskRow:
     session_id: str
     department_id: str
     department: Words
+    queue_id: str
     line: str
     doctor: Words | None
     room: Words | None
@@ -55,6 +74,10 @@ class DeskRow:
     waits_since: datetime | None = None
     called_by: str | None = None
     before: int | None = None
+    priority: str | None = None
+    moved_from: Words | None = None
+    origin: str = ""  # the number in the department that it came from
+    undoable: str | None = None
     tail: str = ""  # of the phone, only where another row of the board looks the same
 
 
@@ -85,11 +108,11 @@ class DeskDay:
 
 @dataclass(frozen=True)
 class OpenedRow:
-    """One row of the board by itself, and the sessions of its department: where it may be moved to."""
+    """One row of the board by itself, and the sessions in whose lines it may wait instead."""
 
     row: DeskRow
     clinic_id: str
-    rooms: tuple[RoomView, ...]
+    elsewhere: tuple[RoomView, ...]
 
 
 @dataclass(frozen=True)
@@ -105,8 +128,7 @@ class DoctorBoard:
 def desk_board(session: Session, actor: Actor, clinic_id: str, now: datetime) -> DeskDay:
     """Return the clinic's day for its desk. Raises NotAllowed."""
     rights.run_desk(actor, clinic_id, now)
-    standing = {t.id: t for t in lines.tickets_in(session, clinic_id, now)}
-    rows = [_standing(row, standing) for row in _rows(session, clinic_id, now)]
+    rows = _rows(session, clinic_id, now)
     people = masks.masked(session, {row.patient_ref for row in rows}, now)
     order = {place: n for n, place in enumerate(Place)}
     rows.sort(key=lambda r: (order[r.place], r.before or 0, r.waits_since or r.starts_at, r.id))
@@ -128,8 +150,12 @@ def opened_row(session: Session, actor: Actor, appointment_id: str, now: datetim
     row = next((row for row in board.rows if row.id == appointment_id), None)
     if row is None:
         raise NotFound()
-    rooms = tuple(room for room in board.rooms if room.session.department_id == row.department_id)
-    return OpenedRow(row, appointment.clinic_id, rooms)
+    elsewhere = tuple(
+        room
+        for room in board.rooms
+        if room.session.queue_id == row.queue_id and room.line != row.line and room.session.ends_at > now
+    )
+    return OpenedRow(row, appointment.clinic_id, elsewhere if "move" in row.verbs else ())
 
 
 def find(session: Session, actor: Actor, clinic_id: str, typed: str, now: datetime) -> tuple[DeskRow, ...]:
@@ -177,11 +203,21 @@ def _by_ticket(_session: Session, board: DeskDay, text: str) -> set[str] | None:
     return {row.id for row in board.rows if row.ticket == ticket}
 
 
+_SLIP = re.compile(r"/([A-Za-z0-9_-]{24})(?:[/?#]|$)")
 _EVENT_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-def _by_slip(session: Session, board: DeskDay, text: str) -> set[str] | None:
-    """A slip's code is a link to the receipt of its check-in: whoever that is about. The event stays sealed."""
+def _by_slip(session: Session, _board: DeskDay, text: str) -> set[str] | None:
+    """A slip's code is a link whose end is the slip's own token, of which its hash is kept."""
+    token = _SLIP.search(text)
+    if token is None:
+        return None
+    named = select(Slip.appointment_id).where(Slip.token_hash == hashlib.sha256(token[1].encode()).digest())
+    return set(session.scalars(named))
+
+
+def _by_receipt(session: Session, board: DeskDay, text: str) -> set[str] | None:
+    """The address of a receipt names an event: whoever that is about. The event stays sealed."""
     named = _EVENT_ID.search(text.lower())
     if named is None:
         return None
@@ -189,7 +225,7 @@ def _by_slip(session: Session, board: DeskDay, text: str) -> set[str] | None:
     return {row.id for row in board.rows if row.patient_ref == whose}
 
 
-FINDERS: tuple[Finder, ...] = (_by_phone_tail, _by_slip, _by_ticket)
+FINDERS: tuple[Finder, ...] = (_by_phone_tail, _by_receipt, _by_slip, _by_ticket)
 """What the search understands, in this order. Whoever makes another code that people show puts its finder here."""
 
 
@@ -198,17 +234,21 @@ FINDERS: tuple[Finder, ...] = (_by_phone_tail, _by_slip, _by_ticket)
 
 def _rows(session: Session, clinic_id: str, now: datetime) -> list[DeskRow]:
     from_at, to_at = clinics.around_today(now)
-    called_to, own_room = Room.__table__.alias("called_to"), Room.__table__.alias("own_room")
+    called_to, own_room, first_room = (Room.__table__.alias(name) for name in ("called_to", "own_room", "first_room"))
+    first, origin = ClinicSession.__table__.alias("first"), Ticket.__table__.alias("origin")
     found = session.execute(
         select(
             Appointment.id, Appointment.state, Appointment.patient_ref, Appointment.starts_at,
             Ticket.id.label("ticket_id"), Ticket.letter, Ticket.number, Ticket.state.label("ticket_state"),
-            Ticket.clinician_ref, Ticket.called_by, Ticket.called_at, Ticket.checked_in_at, Ticket.passes, Ticket.calls,
+            Ticket.called_by, Ticket.called_at, Ticket.checked_in_at, Ticket.passes, Ticket.calls, Ticket.returns,
+            Ticket.order_key, Ticket.priority, Ticket.undo,
             ClinicSession.id.label("session_id"), ClinicSession.queue_id, ClinicSession.kind,
             ClinicSession.clinician_ref.label("sits"), ClinicSession.department_id,
             Department.name_zh, Department.name_en, Staff.name_zh.label("staff_zh"), Staff.name_en.label("staff_en"),
             called_to.c.name_zh.label("called_zh"), called_to.c.name_en.label("called_en"),
             own_room.c.name_zh.label("room_zh"), own_room.c.name_en.label("room_en"),
+            first_room.c.name_zh.label("first_zh"), first_room.c.name_en.label("first_en"),
+            origin.c.letter.label("origin_letter"), origin.c.number.label("origin_number"),
         )
         .outerjoin(Ticket, Ticket.appointment_id == Appointment.id)
         .join(ClinicSession, ClinicSession.id == func.coalesce(Ticket.session_id, Appointment.session_id))
@@ -216,6 +256,9 @@ def _rows(session: Session, clinic_id: str, now: datetime) -> list[DeskRow]:
         .join(Staff, Staff.ref == ClinicSession.clinician_ref)
         .join(own_room, own_room.c.id == ClinicSession.room_id)
         .outerjoin(called_to, called_to.c.id == Ticket.room_id)
+        .outerjoin(first, first.c.id == Ticket.moved_from)
+        .outerjoin(first_room, first_room.c.id == first.c.room_id)
+        .outerjoin(origin, origin.c.id == Ticket.origin_id)
         .where(
             Appointment.clinic_id == clinic_id,
             Appointment.starts_at >= from_at,
@@ -224,18 +267,39 @@ def _rows(session: Session, clinic_id: str, now: datetime) -> list[DeskRow]:
         )
         .order_by(Appointment.starts_at, Appointment.id)
         .limit(MOST_ROWS)
-    )  # fmt: skip
-    return [_row(row) for row in found]
+    ).all()  # fmt: skip
+    before = _before(session, [row for row in found if row.ticket_state == "waiting"])
+    return [_row(row, before) for row in found]
 
 
-def _row(row) -> DeskRow:  # type: ignore[no-untyped-def]
+def _before(session: Session, waiting: Sequence[Any]) -> dict[str, int]:
+    """Return how many wait in front of each ticket, as the rules of the queue order its line."""
+    of_line: dict[str, list[QueueEntry]] = {}
+    for row in waiting:
+        key = lines.line_key(row.queue_id, None if row.kind == "general" else row.sits)
+        entry = QueueEntry(
+            row.ticket_id, row.number, rules.place_of(row.order_key), rules.State.WAITING, rank_of(row.priority),
+            row.passes, row.returns,
+        )  # fmt: skip
+        of_line.setdefault(key, []).append(entry)
+    kept = session.execute(select(QueueLine.key, QueueLine.recent).where(QueueLine.key.in_(of_line))).all()
+    calls = {key: [(ticket_id, rules.Turn(turn)) for ticket_id, turn in recent or ()] for key, recent in kept}
+    return {
+        entry.ticket_id: people
+        for key, entries in of_line.items()
+        for people, entry in enumerate(rules.order(entries, calls.get(key, ())))
+    }
+
+
+def _row(row: Any, before: Mapping[str, int]) -> DeskRow:
     """Return the row of one visit; `row` is what `_rows` selects."""
     place = place_of(row.state, row.ticket_state)
     is_pool = row.kind == "general"
     in_room = place is Place.IN_ROOM
-    room = Words(row.called_zh, row.called_en or "") if row.called_zh is not None else None
+    undoable = row.undo["act"] if row.undo else None
+    room = _words(row.called_zh, row.called_en)
     if room is None and not is_pool:
-        room = Words(row.room_zh, row.room_en)
+        room = _words(row.room_zh, row.room_en)
     return DeskRow(
         id=row.id,
         place=place,
@@ -245,23 +309,27 @@ def _row(row) -> DeskRow:  # type: ignore[no-untyped-def]
         session_id=row.session_id,
         department_id=row.department_id,
         department=Words(row.name_zh, row.name_en),
+        queue_id=row.queue_id,
         line=row.called_by if in_room else row.queue_id if is_pool else row.sits,
-        doctor=None if is_pool else Words(row.staff_zh, row.staff_en or ""),
+        doctor=None if is_pool else _words(row.staff_zh, row.staff_en),
         room=room,
-        verbs=verbs_of(row.state, row.ticket_state),
+        verbs=verbs_of(row.state, row.ticket_state, priority=row.priority, undoable=undoable),
         ticket_id=row.ticket_id,
         ticket=format_ticket(row.letter, row.number) if row.ticket_id else "",
         passes=row.passes or 0,
         calls=row.calls or 0,
         waits_since=None if place in (Place.DONE, Place.EXPECTED) else row.called_at if in_room else row.checked_in_at,
         called_by=row.called_by if in_room else None,
+        before=before.get(row.ticket_id),
+        priority=row.priority,
+        moved_from=_words(row.first_zh, row.first_en),
+        origin=format_ticket(row.origin_letter, row.origin_number) if row.origin_letter else "",
+        undoable=undoable,
     )
 
 
-def _standing(row: DeskRow, standing: Mapping[str, TicketView]) -> DeskRow:
-    """Return the row with where its line says it stands."""
-    ticket = standing.get(row.ticket_id or "")
-    return row if ticket is None else replace(row, before=ticket.before)
+def _words(zh: str | None, en: str | None) -> Words | None:
+    return None if zh is None else Words(zh, en or "")
 
 
 def _told_apart(rows: list[DeskRow], people: Mapping[str, Masked]) -> list[DeskRow]:
@@ -281,7 +349,7 @@ def _rooms(sittings: Sequence[SessionView], rows: Sequence[DeskRow]) -> list[Roo
     waiting = Counter(row.line for row in rows if row.place is Place.WAITING)
     current = {row.called_by: row for row in rows if row.called_by is not None}
     found = []
-    for sitting in sittings:
+    for sitting in sorted(sittings, key=lambda one: (one.room.zh, one.starts_at, one.id)):
         line = sitting.queue_id if sitting.kind == "general" else sitting.clinician_ref
         found.append(RoomView(sitting, line, current.get(sitting.clinician_ref), waiting[line]))
     return found

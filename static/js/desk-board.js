@@ -27,7 +27,9 @@ function start(root) {
   board.press = (verb, row, label) => {
     const ids = { check_in: row.dataset.row, call_next: row.dataset.session };
     const address = addresses[verb].replace("ID", encodeURIComponent(ids[verb] || row.dataset.ticket));
-    board.presses.add(address, { clinic: root.dataset.clinic }, row.dataset.row, nameOf(row) + label);
+    const fields = { clinic: root.dataset.clinic };
+    if (verb === "undo") fields.act = row.dataset.act; // another move, made meanwhile, is not taken back for it
+    board.presses.add(address, fields, row.dataset.row, nameOf(row) + label);
   };
   const said = new Said(board);
   board.presses = new Presses(root.dataset.who, root.dataset.clinic, board.token, {

@@ -2,7 +2,8 @@
 // A scanner types like a person, only faster than any: what comes so fast while a row is selected goes to the search.
 
 const FASTER_THAN_MS = 60;
-const VERBS = { c: ["check_in"], n: ["call_next"], r: ["recall"], x: ["pass"], b: ["put_back", "from_tests"] };
+const VERBS = { c: ["check_in"], n: ["call_next"], r: ["recall"], x: ["pass"], b: ["put_back", "from_tests"], t: ["to_tests"], l: ["left"], u: ["undo"] };
+const FIELDS = { p: ["priority", "#ground"], m: ["move", "#to"] };
 
 export function startKeys(board) {
   const help = board.root.querySelector("[data-keys]");
@@ -41,6 +42,10 @@ export function startKeys(board) {
     const row = link && link.closest ? link.closest(".ih-drow") : null;
     if (!row) return;
     const able = row.dataset.verbs.split(" ").concat("call_next");
+    if (FIELDS[letter] && able.indexOf(FIELDS[letter][0]) >= 0) {
+      board.panel.open(row, FIELDS[letter][1]);
+      return;
+    }
     const verb = (VERBS[letter] || []).find((name) => able.indexOf(name) >= 0);
     board.say(verb ? "" : board.words.no_verb);
     if (verb) board.press(verb, row, board.words.verbs[verb]);

@@ -14,6 +14,7 @@ from app.domain.board import Place
 from app.domain.errors import NotFound
 from app.services import boards, clinics, queueing
 from app.services.boards import DeskDay, DeskRow
+from app.web import queue_words
 from app.web.desk import bp
 from app.web.fragments import fragment
 from app.web.house import house
@@ -86,6 +87,7 @@ def words_of_board(clinic_id: str) -> dict[str, Any]:
         "shown": frozenset(row.id for row in taken if filters.shows(row)),
         "departments": list({room.session.department_id: room.session.department for room in day.rooms}.items()),
         "doctors": _doctors(day),
+        "marks_of": queue_words.MARKS,
         "now": now,
         "who": sha256(f"desk\n{actor.ref}".encode()).hexdigest()[: 2 * WHO_BYTES],
     }

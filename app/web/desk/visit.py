@@ -7,6 +7,7 @@ from typing import Any
 from flask import render_template
 
 from app.services import boards, desk_identity
+from app.web import event_words, queue_words
 from app.web.desk import bp
 from app.web.desk.presses import is_sent_by_page, press
 from app.web.disclosing import disclosing
@@ -20,8 +21,24 @@ from app.web.transaction import act
 @press
 def visit(appointment_id: str) -> Any:
     """Open a row: a disclosure, on record before the first byte. To the board's script only the part about this visit."""
-    with act() as a:
+    return opened(appointment_id)
+
+
+def opened(appointment_id: str, errors: dict[str, str] | None = None, typed: dict[str, str] | None = None) -> str:
+    """Return the opened row, recording the disclosure; `errors` and `typed` where something that was typed has to change."""
+    with act(is_keyed=False) as a:
         found = boards.opened_row(a.session, a.actor, appointment_id, a.now)
         who = desk_identity.open_row(a.session, a.actor, appointment_id, a.now)
-    template = "desk/_visit.html" if is_sent_by_page() else "desk/visit.html"
-    return render_template(template, row=found.row, clinic=found.clinic_id, rooms=found.rooms, who=who, now=a.now)
+    undoable = found.row.undoable
+    return render_template(
+        "desk/_visit.html" if is_sent_by_page() else "desk/visit.html",
+        row=found.row,
+        clinic=found.clinic_id,
+        elsewhere=found.elsewhere,
+        who=who,
+        grounds=queue_words.choices_for("desk"),
+        marks_of=queue_words.MARKS,
+        undo_words=event_words.type_words(undoable) if undoable else "",
+        errors=errors or {},
+        typed=typed or {},
+    )
