@@ -21,6 +21,8 @@ from app.domain import waits as rules
 from app.domain.calendar import hospital_day
 from app.domain.waits import Pace, Range, Record, Room, Turn
 from app.models import ClinicSession, Queue, Ticket
+from app.models import Room as RoomRow
+from app.services.clinics import Words
 from app.services.lines import TicketView
 
 TODAY_FOR = timedelta(seconds=5)
@@ -100,6 +102,18 @@ def line_of(session: Session, queue_id: str, clinician_ref: str | None, now: dat
         ("line", queue_id, clinician_ref), now, TODAY_FOR, lambda: _read_line(session, queue_id, clinician_ref, now)
     )
     return line
+
+
+def areas(session: Session, tickets: Iterable[TicketView]) -> dict[str, Words]:
+    """Return where the people of each ticket wait, by ticket id, as far as the house has named areas."""
+    found = list(tickets)
+    rows = session.execute(
+        select(ClinicSession.id, RoomRow.area_zh, RoomRow.area_en)
+        .join(RoomRow, RoomRow.id == ClinicSession.room_id)
+        .where(ClinicSession.id.in_({t.session_id for t in found}), RoomRow.area_zh.is_not(None))
+    )
+    by_session = {row.id: Words(row.area_zh, row.area_en or "") for row in rows}
+    return {t.id: by_session[t.session_id] for t in found if t.session_id in by_session}
 
 
 # Private

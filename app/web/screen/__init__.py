@@ -9,14 +9,17 @@ from flask import Blueprint, make_response, redirect, render_template, request, 
 from flask_login import current_user
 from markupsafe import Markup
 
+from app.domain import speaking
 from app.domain.actor import ANONYMOUS
 from app.domain.errors import PairingCodeUnknown
 from app.services import screens
+from app.services.screens import ScreenRow
 from app.web.fragments import fragment
 from app.web.house import house
 from app.web.limits import by_address, limiter
 from app.web.login import public, screen_required, set_session_cookie
 from app.web.messages import words_for
+from app.web.queue_words import class_words, mark_words
 from app.web.transaction import act, current_actor, reading, see_other
 
 bp = Blueprint("screen", __name__, url_prefix="/screen")
@@ -71,4 +74,24 @@ def _words() -> dict[str, Any]:
     base = house().settings.public_url or request.url_root.rstrip("/")
     link = base + url_for("patient.arrive", code=found.code)
     svg = segno.make(link, error="m").svg_inline(border=2, omitsize=True)
-    return {"board": found, "link": link, "svg": Markup(svg), "now": now}  # noqa: S704 (segno wrote it)
+    return {
+        "board": found,
+        "link": link,
+        "svg": Markup(svg),  # noqa: S704 (segno wrote it)
+        "now": now,
+        "said": {row.call: _said(row) for row in found.calling if row.call},
+        "legend": [_legend(code) for code in found.marks],
+        "mark_words": mark_words,
+    }
+
+
+def _legend(code: str) -> tuple[str, str]:
+    """Return a mark and what it means, where the mark does not say it already."""
+    mark, words = mark_words(code), class_words(code)
+    return mark, "" if mark == words else words
+
+
+def _said(row: ScreenRow) -> tuple[str, str]:
+    """Return what is read aloud, in both languages whatever the page's own: the room hears both."""
+    zh, en = (row.place.zh, row.place.en) if row.place else ("", "")
+    return speaking.call_zh(row.ticket, zh), speaking.call_en(row.ticket, en or zh)
