@@ -101,7 +101,7 @@ def init_office(app: Flask) -> None:
     @click.argument("name_zh")
     @click.argument("name_en")
     def create_staff(clinic: str, role: str, login: str, name_zh: str, name_en: str) -> None:
-        """Make a member of staff. Prints the password, once; nobody can read it again."""
+        """Make a member of staff. Prints the first password, once; it is changed at the first sign-in."""
         password = secrets.token_urlsafe(PASSWORD_BYTES)
         hashed = house().passwords.hash(password)
         with office() as (session, now):
@@ -109,9 +109,19 @@ def init_office(app: Flask) -> None:
                 raise NotFound()
             staff.create(
                 session, SYSTEM, now, login=login, password_hash=hashed, name_zh=name_zh, name_en=name_en, role=role,
-                clinic_id=clinic,
+                clinic_id=clinic, must_change_password=True,
             )  # fmt: skip
         click.echo(password)
+
+    @app.cli.command("reset-second-factor")
+    @click.argument("login")
+    def reset_second_factor(login: str) -> None:
+        """Take away the second factor of LOGIN, for a hospital whose only admin lost the phone; the next sign-in makes a new one."""
+        with office() as (session, now):
+            member = session.scalars(select(Staff).where(Staff.login == login)).first()
+            if member is None:
+                raise NotFound()
+            staff.reset_second_factor(session, SYSTEM, member.ref, now)
 
     @app.cli.command("plan-session")
     @click.argument("department")

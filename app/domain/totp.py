@@ -9,6 +9,7 @@ import base64
 import binascii
 import hmac
 import struct
+import unicodedata
 from datetime import datetime
 from hashlib import sha1
 from urllib.parse import quote, urlencode
@@ -87,8 +88,8 @@ RECOVERY_LENGTH = 12  # 58 bits
 
 
 def normal_code(typed: str) -> str:
-    """Return what was typed into the code's field without the spaces and dashes that people copy along."""
-    return "".join(c for c in typed.upper() if c.isalnum())[:40]
+    """Return what was typed into the code's field without the spaces and dashes that people copy along, wide digits as digits."""
+    return "".join(c for c in unicodedata.normalize("NFKC", typed[:200]).upper() if c.isalnum())[:40]
 
 
 def grouped(code: str) -> str:
