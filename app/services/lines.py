@@ -21,9 +21,12 @@ from app.domain.errors import NotFound
 from app.domain.priorities import CLASSES, rank_of
 from app.domain.queueing import QueueEntry
 from app.domain.tickets import format_ticket
-from app.models import Appointment, Clinic, ClinicSession, Department, Queue, QueueLine, Room, Staff, Ticket
+from app.models import Appointment, ClinicSession, Queue, QueueLine, Ticket
 from app.services import clinics, rights
-from app.services.clinics import SessionView, Words
+from app.services.clinics import SessionView
+from app.services.ticket_views import TicketView as TicketView
+from app.services.ticket_views import number_of as number_of
+from app.services.ticket_views import views
 
 ACTIVE = tuple(sorted(state.value for state in rules.ACTIVE))
 IN_ROOM = ("called", "serving")
@@ -31,50 +34,6 @@ RANK = {"called": 0, "serving": 1, "waiting": 2, "missed": 3, "away": 4}
 UNDO_SHOWN = 3
 UNDO_SHOWN_FOR = timedelta(minutes=30)  # later moves can be taken back where the ticket is listed
 ACTIVE_FOR = timedelta(hours=24)  # a ticket that nobody called by then is waited for no longer
-
-
-@dataclass(frozen=True)
-class TicketView:
-    """A ticket and where it stands. `before` counts who waits in front (None unless waiting), `now_calling` are the numbers
-    in the rooms of its line, `room` is where it was called to, else where its own clinician sits.
-
-    `priority` is its class, `marks` the codes to show beside the number. `origin` is the number that it had in the department
-    that sent it here, `moved_from` the room that it was first to wait for. `overtaken` says, while it waits, how many of which
-    class came in before it out of turn. `undoable` is the type of the move that staff may take back. `late_minutes` is how
-    late its clinician said to be.
-    """
-
-    id: str
-    ticket: str
-    number: int
-    state: str
-    patient_ref: str
-    appointment_id: str
-    session_id: str
-    queue_id: str
-    clinic_id: str
-    clinician_ref: str | None
-    clinic: Words
-    department: Words
-    doctor: Words | None
-    room: Words | None
-    passes: int
-    calls: int
-    method: str
-    starts_at: datetime
-    checked_in_at: datetime
-    called_at: datetime | None
-    changed_at: datetime
-    before: int | None = None
-    now_calling: tuple[str, ...] = ()
-    priority: str | None = None
-    marks: tuple[str, ...] = ()
-    origin: str = ""
-    moved_from: Words | None = None
-    overtaken: tuple[tuple[str, int], ...] = ()
-    undoable: str | None = None
-    late_minutes: int = 0
-    queued_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -99,7 +58,7 @@ class LineView:
 def ticket(session: Session, ticket_id: str, now: datetime) -> TicketView:
     """Return one ticket with its position. The caller has decided who may see it. Raises NotFound."""
     session.flush()
-    found = _views(session, Ticket.id == ticket_id)
+    found = views(session, Ticket.id == ticket_id)
     if not found:
         raise NotFound()
     return _placed(session, found)[0]
@@ -120,7 +79,7 @@ def tickets_of(session: Session, actor: Actor, now: datetime) -> list[TicketView
     if not since:
         return []
     mine = and_(Ticket.patient_ref.in_(since), Ticket.state.in_(ACTIVE), Ticket.checked_in_at > now - ACTIVE_FOR)
-    found = _placed(session, _views(session, mine))
+    found = _placed(session, views(session, mine))
     return [t for t in found if (opens := since[t.patient_ref]) is None or t.checked_in_at >= opens]
 
 
@@ -131,7 +90,7 @@ def line(session: Session, actor: Actor, session_id: str, now: datetime) -> Line
     queue_id, clinician_ref = line_of(sitting)
     recent = Ticket.checked_in_at > now - ACTIVE_FOR
     here = and_(Ticket.queue_id == queue_id, _of_line(clinician_ref), recent)
-    active = _views(session, and_(here, Ticket.state.in_(("waiting", "missed", "away"))))
+    active = views(session, and_(here, Ticket.state.in_(("waiting", "missed", "away"))))
     newest = (
         select(Ticket.id)
         .where(here, Ticket.undo.is_not(None), Ticket.changed_at > now - UNDO_SHOWN_FOR)
@@ -139,7 +98,7 @@ def line(session: Session, actor: Actor, session_id: str, now: datetime) -> Line
         .limit(UNDO_SHOWN)
     )
     is_lately = ClinicSession.day_on.in_(clinics.days_around(now))
-    in_room = _views(session, and_(Ticket.called_by == sitting.clinician_ref, Ticket.state.in_(IN_ROOM), is_lately))
+    in_room = views(session, and_(Ticket.called_by == sitting.clinician_ref, Ticket.state.in_(IN_ROOM), is_lately))
     done = session.scalar(
         select(func.count())
         .select_from(Ticket)
@@ -159,8 +118,28 @@ def line(session: Session, actor: Actor, session_id: str, now: datetime) -> Line
         expected=expected or 0,
         away=tuple(t for t in active if t.state == "away"),
         late_minutes=sitting.late_minutes or 0,
-        last=tuple(sorted(_views(session, Ticket.id.in_(newest)), key=lambda t: (t.changed_at, t.id), reverse=True)),
+        last=tuple(sorted(views(session, Ticket.id.in_(newest)), key=lambda t: (t.changed_at, t.id), reverse=True)),
     )
+
+
+def ticket_of_line(session: Session, actor: Actor, ticket_id: str, now: datetime) -> TicketView:
+    """Return one ticket for who works its line. Raises NotFound, NotAllowed."""
+    row = session.get(Ticket, ticket_id)
+    if row is None:
+        raise NotFound()
+    rights.work_queue(session, actor, sitting_of(session, row.session_id), now)
+    return ticket(session, ticket_id, now)
+
+
+def beside(session: Session, shown: TicketView, now: datetime) -> list[SessionView]:
+    """Return the sessions whose lines a ticket may move to: of its queue, going on, other than its own line; of a pool one."""
+    found: dict[tuple[str, str | None], SessionView] = {}
+    for view in clinics.sessions_in(session, shown.clinic_id, now):
+        line = (view.queue_id, view.clinician_ref if view.kind == "expert" else None)
+        is_other = line != (shown.queue_id, shown.clinician_ref)
+        if view.queue_id == shown.queue_id and is_other and not view.is_stopped and view.ends_at > now:
+            found.setdefault(line, view)
+    return list(found.values())
 
 
 def tickets_in(session: Session, clinic_id: str, now: datetime) -> list[TicketView]:
@@ -176,7 +155,7 @@ def tickets_in(session: Session, clinic_id: str, now: datetime) -> list[TicketVi
         Ticket.checked_in_at >= from_at,
         Ticket.checked_in_at < to_at,
     )
-    return _placed(session, _views(session, here))
+    return _placed(session, views(session, here))
 
 
 # For the moves
@@ -191,10 +170,6 @@ def sitting_of(session: Session, session_id: str) -> ClinicSession:
 
 def line_of(sitting: ClinicSession) -> tuple[str, str | None]:
     return sitting.queue_id, sitting.clinician_ref if sitting.kind == "expert" else None
-
-
-def number_of(row: Ticket) -> str:
-    return format_ticket(row.letter, row.number)
 
 
 def line_key(queue_id: str, clinician_ref: str | None) -> str:
@@ -242,104 +217,6 @@ def in_order(session: Session, queue_id: str, clinician_ref: str | None) -> list
 
 def _of_line(clinician_ref: str | None) -> ColumnElement[bool]:
     return Ticket.clinician_ref.is_(None) if clinician_ref is None else Ticket.clinician_ref == clinician_ref
-
-
-def _views(session: Session, which) -> list[TicketView]:  # type: ignore[no-untyped-def]
-    called_to = Room.__table__.alias("called_to")
-    own_room = Room.__table__.alias("own_room")
-    first_room = Room.__table__.alias("first_room")
-    first = ClinicSession.__table__.alias("first")
-    origin = Ticket.__table__.alias("origin")
-    rows = session.execute(
-        select(
-            Ticket,
-            Appointment.starts_at,
-            ClinicSession.clinic_id,
-            Clinic.name_zh,
-            Clinic.name_en,
-            Department.name_zh,
-            Department.name_en,
-            Staff.name_zh,
-            Staff.name_en,
-            called_to.c.name_zh,
-            called_to.c.name_en,
-            own_room.c.name_zh,
-            own_room.c.name_en,
-            first_room.c.name_zh,
-            first_room.c.name_en,
-            origin.c.letter,
-            origin.c.number,
-            ClinicSession.late_minutes,
-        )
-        .join(Appointment, Appointment.id == Ticket.appointment_id)
-        .join(ClinicSession, ClinicSession.id == Ticket.session_id)
-        .join(Clinic, Clinic.id == ClinicSession.clinic_id)
-        .join(Department, Department.id == ClinicSession.department_id)
-        .join(own_room, own_room.c.id == ClinicSession.room_id)
-        .outerjoin(Staff, Staff.ref == Ticket.clinician_ref)
-        .outerjoin(called_to, called_to.c.id == Ticket.room_id)
-        .outerjoin(first, first.c.id == Ticket.moved_from)
-        .outerjoin(first_room, first_room.c.id == first.c.room_id)
-        .outerjoin(origin, origin.c.id == Ticket.origin_id)
-        .where(which)
-        .order_by(Ticket.order_key, Ticket.number, Ticket.id)
-    ).all()
-    return [_view(*row) for row in rows]
-
-
-def _view(
-    row: Ticket,
-    starts_at: datetime,
-    clinic_id: str,
-    clinic_zh: str,
-    clinic_en: str,
-    department_zh: str,
-    department_en: str,
-    doctor_zh: str | None,
-    doctor_en: str | None,
-    called_zh: str | None,
-    called_en: str | None,
-    room_zh: str,
-    room_en: str,
-    first_zh: str | None,
-    first_en: str | None,
-    origin_letter: str | None,
-    origin_number: int | None,
-    late_minutes: int | None,
-) -> TicketView:
-    room = Words(called_zh, called_en or "") if called_zh is not None else None
-    if room is None and row.clinician_ref is not None:
-        room = Words(room_zh, room_en)
-    return TicketView(
-        id=row.id,
-        ticket=number_of(row),
-        number=row.number,
-        state=row.state,
-        patient_ref=row.patient_ref,
-        appointment_id=row.appointment_id,
-        session_id=row.session_id,
-        queue_id=row.queue_id,
-        clinic_id=clinic_id,
-        clinician_ref=row.clinician_ref,
-        clinic=Words(clinic_zh, clinic_en),
-        department=Words(department_zh, department_en),
-        doctor=Words(doctor_zh, doctor_en or "") if doctor_zh is not None else None,
-        room=room,
-        passes=row.passes,
-        calls=row.calls,
-        method=row.method,
-        starts_at=starts_at,
-        checked_in_at=row.checked_in_at,
-        called_at=row.called_at,
-        changed_at=row.changed_at,
-        priority=row.priority,
-        marks=(row.priority,) if row.priority else (),
-        origin=format_ticket(origin_letter, origin_number) if origin_letter and origin_number else "",
-        moved_from=Words(first_zh, first_en or "") if first_zh is not None else None,
-        undoable=row.undo["act"] if row.undo else None,
-        late_minutes=late_minutes or 0,
-        queued_at=row.queued_at or row.checked_in_at,
-    )
 
 
 def _placed(session: Session, found: Sequence[TicketView]) -> list[TicketView]:

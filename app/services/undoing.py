@@ -18,8 +18,9 @@ from app.services.lines import TicketView
 from app.services.sealing import seal_again, seal_next
 
 
-def undo(session: Session, actor: Actor, ticket_id: str, now: datetime) -> TicketView:
+def undo(session: Session, actor: Actor, ticket_id: str, now: datetime, *, meant: str = "") -> TicketView:
     """Take back the last move of a ticket: it stands as it stood before. Only the last one, once; `TicketView.undoable` names it.
+    `meant` is the move that the page showed: another one, made meanwhile, is not taken back for it.
 
     By who works the line; what concerns a room, by its doctor or the desk. A patient's own leaving can be taken back at the
     desk. The events of both the move and its undoing stay.
@@ -32,6 +33,8 @@ def undo(session: Session, actor: Actor, ticket_id: str, now: datetime) -> Ticke
     if kept is None:
         raise rules.CannotUndo(about=row.patient_ref, act="")
     act, was = str(kept["act"]), rows.was_before(row)
+    if meant not in ("", act):
+        raise rules.CannotUndo(about=row.patient_ref, act=meant)
     old, new = rules.State(row.state), rules.State(was.get("state", row.state))
     if (old, new) not in rules.UNDOES.get(act, frozenset()):
         raise rules.CannotUndo(about=row.patient_ref, act=act)
