@@ -64,7 +64,7 @@ def run(args: Namespace) -> int:
             bell = BellServer(Path(values["socket"]))
             try:
                 Sequencer(
-                    SQLStore(engine),
+                    SQLStore(engine, for_one_thread=True),
                     head,
                     key,
                     values["origin"],

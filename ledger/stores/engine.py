@@ -22,7 +22,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -103,17 +103,18 @@ def open_engine(url: str | URL) -> Engine:
 
 
 @contextmanager
-def recording(engine: Engine, durable: bool = True) -> Iterator[Connection]:
+def recording(engine: Engine, durable: bool = True, kept: Connection | None = None) -> Iterator[Connection]:
     """Yield a connection inside a write transaction: committed at the end, rolled back if anything is raised.
 
     The commit is on disk when this returns. Keep it short and call nobody over the network: everybody else waits.
     Without `durable` a power cut, not a crash, may undo it if no durable one followed: for what can be made again.
+    A thread that records all day may hand in a connection of `engine` that it has `kept`.
 
     Raises GateBusy if others kept the database for GATE_TIMEOUT_SECONDS, and RuntimeError if this thread is recording
     already, which would wait for itself for ever.
     """
     gate: _Gate | None = engine.get_execution_options().get(_GATE)
-    with engine.connect() as pooled:
+    with engine.connect() if kept is None else nullcontext(kept) as pooled:
         connection = pooled.execution_options(**{_WRITES: True, _DURABLE: durable})
         if gate is None:
             with connection.begin():
@@ -124,12 +125,13 @@ def recording(engine: Engine, durable: bool = True) -> Iterator[Connection]:
 
 
 @contextmanager
-def reading(engine: Engine) -> Iterator[Connection]:
+def reading(engine: Engine, kept: Connection | None = None) -> Iterator[Connection]:
     """Yield a connection inside a read transaction: one moment of the database, on which writing fails.
 
-    It waits for nobody. Do not hold it for long: the write-ahead log cannot shrink meanwhile.
+    It waits for nobody. Do not hold it for long: the write-ahead log cannot shrink meanwhile. `kept` as in `recording`,
+    but another one: what is set on a connection stays.
     """
-    with engine.connect() as pooled:
+    with engine.connect() if kept is None else nullcontext(kept) as pooled:
         postgresql = engine.dialect.name == "postgresql"
         connection = pooled.execution_options(postgresql_readonly=True) if postgresql else pooled
         with connection.begin():

@@ -305,25 +305,35 @@ class SQLView:
 
 
 class SQLStore:
-    """The log in the database behind `engine` (from `open_engine`), see `ledger.store.Store`."""
+    """The log in the database behind `engine` (from `open_engine`), see `ledger.store.Store`.
 
-    def __init__(self, engine: Engine) -> None:
+    With `for_one_thread` it keeps two connections until `close`, which spares each transaction the pool.
+    """
+
+    def __init__(self, engine: Engine, for_one_thread: bool = False) -> None:
         self._engine = engine
+        self._reader = engine.connect() if for_one_thread else None
+        self._writer = engine.connect() if for_one_thread else None
         self._statements = _statements(engine.dialect)
+
+    def close(self) -> None:
+        for connection in (self._reader, self._writer):
+            if connection is not None:
+                connection.close()
 
     @contextmanager
     def view(self) -> Iterator[SQLView]:
-        with reading(self._engine) as connection:
+        with reading(self._engine, self._reader) as connection:
             yield SQLView(connection)
 
     def create(self, tree: Tree) -> None:
-        with recording(self._engine) as connection:
+        with recording(self._engine, kept=self._writer) as connection:
             if self._statements.run(connection, "create", **vars(tree)) != 1:
                 raise Overtaken("the log has begun already")
 
     def commit_round(self, step: Round) -> None:
         new, statements = step.new, self._statements
-        with recording(self._engine) as connection:
+        with recording(self._engine, kept=self._writer) as connection:
             if statements.run(connection, "step", **vars(new)) != 1:
                 raise Overtaken(f"the tree no longer has size {step.old.size} and the root this sequencer left")
             indices = [{"idx": new.old_size + i, "serial": serial} for i, serial in enumerate(step.serials)]
@@ -336,7 +346,7 @@ class SQLStore:
             statements.run_many(connection, "put_edge", edge[: 1 + max((t.level + 1 for t in step.tiles), default=0)])
 
     def publish(self, size: int, note: str, published_ms: int) -> bool:
-        with recording(self._engine, durable=False) as connection:
+        with recording(self._engine, durable=False, kept=self._writer) as connection:
             row = {"size": size, "note": note, "published_ms": published_ms}
             return self._statements.run(connection, "publish", **row) == 1
 

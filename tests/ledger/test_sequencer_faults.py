@@ -169,6 +169,25 @@ def test_what_changes_between_storing_and_signing_is_never_signed(tmp_path, stat
     log.close()
 
 
+@pytest.mark.parametrize(("write", "happened"), FAULTS)
+def test_a_store_that_keeps_its_connections_is_as_good(tmp_path, write, happened):
+    log = Log(tmp_path).grow(254)
+    shared, log.store = log.store, SQLStore(log.engine, for_one_thread=True)
+    sequencer = log.build(**failing(log, write, happened))
+    sequencer.start()
+    numbers = log.add(5)
+    with pytest.raises(Broken):
+        sequencer.round()
+    log.start().round()
+
+    log.store.close()
+    log.store = shared
+    assert shared.load_tree().size == 259
+    log.hand_out(numbers)
+    log.check()
+    log.close()
+
+
 def test_a_hash_that_was_remembered_wrong_is_never_signed(tmp_path):
     log = Log(tmp_path).grow(250)
     sequencer = log.start()
