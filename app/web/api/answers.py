@@ -198,14 +198,30 @@ class PrescriptionLine(Given):
     days: int | None
 
 
+class PrescriptionStep(Given):
+    """What happened after the signature: accepted, returned, amended, overridden, dispensed."""
+
+    what: str
+    at: datetime
+    who: Words
+    reason: Words | None
+
+
 class Prescription(Given):
+    """`status`: signed (waits for the pharmacist), returned, active, dispensed; what its source says where it was imported.
+    Where `is_in_force` is false the medicines are not to be taken by it."""
+
+    id: str
     status: str
+    is_in_force: bool
     at: datetime | None
     lines: list[PrescriptionLine]
+    steps: list[PrescriptionStep]
 
 
 class Measurement(Given):
-    """`flag`: L, LL, N, H, HH; null where nobody judged it. `reference` is the range as it is printed."""
+    """`flag`: L, LL, N, H, HH, or A for a result in words that is out of the normal; null where nobody judged it. `reference` is
+    the range as it is printed. `was` is what an amendment replaced, in Chinese and English."""
 
     code: str
     name_zh: str
@@ -217,6 +233,50 @@ class Measurement(Given):
     reference: str
     flag: str | None
     at: datetime | None
+    was: tuple[str, str] | None
+
+
+class Changed(Given):
+    """One value that an amendment changed."""
+
+    code: str
+    name: Words
+    unit: str
+    old: Words
+    new: Words
+
+
+class ReportVersion(Given):
+    """One signature of a report: preliminary, final or amended."""
+
+    number: int
+    status: str
+    at: datetime
+    who: Words
+    reason: Words | None
+    changes: list[Changed]
+
+
+class Order(Given):
+    """Tests that were ordered. `state`: ordered, collected, preliminary, final, amended, cancelled. Where `is_held` the result is
+    there and for the doctor to see first; it opens at `opens_at`."""
+
+    id: str
+    sample: str
+    state: str
+    panels: list[Words]
+    samples: list[Words]
+    ordered_at: datetime
+    collected_at: datetime | None
+    is_held: bool
+    opens_at: datetime | None
+
+
+class Allergy(Given):
+    substance: str
+    name: Words
+    note: str
+    at: datetime
 
 
 class Report(Given):
@@ -226,6 +286,7 @@ class Report(Given):
     conclusion: str
     measurements: list[Measurement]
     is_void: bool
+    versions: list[ReportVersion]
 
 
 class Trend(Given):
@@ -252,6 +313,8 @@ class Visit(Given):
     prescriptions: list[Prescription]
     reports: list[Report]
     trends: list[Trend]
+    allergies: list[Allergy]
+    orders: list[Order]
     event_id: str | None
 
 
