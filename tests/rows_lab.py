@@ -74,6 +74,8 @@ ROWS: dict[str, Row] = {
     "doctor.sign_again": Row(
         {"visit_id": "$open_visit", "record_id": "$prescription"}, {**LINE, "days": "7"}, prepare=returned, but=NOT_MINE
     ),
+    "doctor.came_back": Row(),
+    "doctor.came_back_now": Row(),
     "lab.work": Row(),
     "lab.work_now": Row(),
     "lab.order": Row({"order_id": "$order"}, prepare=ordered, but=NOT_HERE),

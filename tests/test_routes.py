@@ -168,6 +168,8 @@ POST /staff/desk/visits/<appointment_id>/slip desk.print_slip
 GET /staff/desk/walk-in desk.walk_in
 POST /staff/desk/walk-in desk.take_walk_in
 GET /staff/doctor/ doctor.queue
+GET /staff/doctor/back doctor.came_back
+GET /staff/doctor/back/now doctor.came_back_now
 GET /staff/doctor/now doctor.queue_now
 POST /staff/doctor/orders/<order_id>/cancel doctor.cancel_order
 POST /staff/doctor/orders/<order_id>/release doctor.release_result

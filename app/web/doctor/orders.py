@@ -1,21 +1,23 @@
-"""What a doctor asks others for from a visit: tests, and a prescription that came back."""
+"""What a doctor asks others for from a visit, and what comes back: tests, results, returned prescriptions."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from flask import request
+from flask import render_template, request
 from flask_babel import gettext as _
 
 from app.domain import clinical
 from app.domain.clinical import Kind
 from app.domain.errors import BadInput
-from app.services import orders, pharmacy, records
+from app.services import inbox, orders, pharmacy, queueing, records
 from app.web.doctor import bp
 from app.web.doctor.visit import DRUG, Typed, again, read_drugs, to_visit, typed_rows
+from app.web.fragments import fragment
+from app.web.house import house
 from app.web.login import staff_required
 from app.web.messages import words_for
-from app.web.transaction import act
+from app.web.transaction import act, current_actor, reading
 
 
 @bp.post("/visits/<visit_id>/orders")
@@ -83,3 +85,30 @@ def sign_again(visit_id: str, record_id: str) -> Any:
         says = _("没有改动的话，写上为什么照原样签。") if not why.strip() else words_for(wrong).title
         return again(visit_id, Typed(shown, drugs=rows, errors={"why": says}))
     return a.sealed()
+
+
+@bp.get("/back")
+@staff_required("doctor")
+def came_back() -> Any:
+    """Results and returned prescriptions of the own people, masked; each leads to its visit."""
+    return render_template("doctor/came_back.html", **_came_back())
+
+
+@bp.get("/back/now")
+@staff_required("doctor")
+def came_back_now() -> Any:
+    """The part that changes by itself."""
+    return fragment("doctor/_came_back.html", **_came_back())
+
+
+def _came_back() -> dict[str, Any]:
+    """Return what the list shows; the first look of a sign-in is recorded before anything is sent."""
+    actor = current_actor()
+    place = str(actor.ref)
+    with reading() as session:
+        lines = inbox.came_back(session, actor, house().clock())
+        is_recorded = queueing.is_board_recorded(session, actor, "doctor", place)
+    if not is_recorded:
+        with act(is_keyed=False) as a:
+            queueing.record_board(a.session, a.actor, "doctor", place, a.now)
+    return {"lines": lines}

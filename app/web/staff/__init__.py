@@ -53,12 +53,17 @@ def frame() -> dict[str, Any]:
     roles = current_user.roles
     pages = [
         ("doctor", "doctor.queue", _("叫号与接诊")),
+        ("doctor", "doctor.came_back", _("结果和退回")),
         ("desk", "desk.board", _("前台看板")),
         ("desk", "claims.look_up", _("核对证件")),
+        ("desk", "desk.sessions", _("停诊")),
+        ("desk", "desk.appeals", _("申诉")),
         ("lab", "lab.work", _("检验")),
         ("pharmacist", "pharmacy.work", _("处方审核")),
         ("admin", "admin.people", _("人员")),
         ("admin", "admin.rules", _("签到规则")),
+        ("admin", "admin.today", _("一天的数字")),
+        *([] if "desk" in roles else [("admin", "desk.sessions", _("停诊")), ("admin", "desk.appeals", _("申诉"))]),
         ("auditor", "auditor.events", _("审计")),
     ]
     nav = [
