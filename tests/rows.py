@@ -266,11 +266,17 @@ ROWS: dict[str, Row] = {
 
 # The rows of single slices, which take Row from here.
 from tests.rows_desk import ROWS as DESK_ROWS  # noqa: E402
+from tests.rows_fair import ROWS as FAIR_ROWS  # noqa: E402
 from tests.rows_lab import ROWS as LAB_ROWS  # noqa: E402
+from tests.rows_messages import ROWS as MESSAGE_ROWS  # noqa: E402
 from tests.rows_people import ROWS as PEOPLE_ROWS  # noqa: E402
+from tests.rows_queue import ROWS as QUEUE_ROWS  # noqa: E402
 from tests.rows_staff import ROWS as STAFF_ROWS  # noqa: E402
 
 ROWS |= DESK_ROWS
+ROWS |= FAIR_ROWS
 ROWS |= LAB_ROWS
 ROWS |= PEOPLE_ROWS
+ROWS |= QUEUE_ROWS
 ROWS |= STAFF_ROWS
+ROWS |= MESSAGE_ROWS

@@ -135,6 +135,7 @@ CATALOGUE: dict[str, EventType] = {
     "staff.role_ended": _act("member", "role"),
     "staff.password_reset": _act("member"),
     "rules.changed": _act("rule"),
+    "day.closed": _act("day", "came", "seen", "digest"),
     "clinic.created": _act(),
     "department.created": _act("letter"),
     "room.created": _act(),

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, fields
-from typing import TYPE_CHECKING, TypeVar
+from dataclasses import Field, asdict, fields
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from app.domain.errors import RuleMalformed
 
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
 
-    Rule = TypeVar("Rule", bound=DataclassInstance)
-else:
-    Rule = TypeVar("Rule")
+class Numbers(Protocol):
+    """A dataclass whose fields are whole numbers."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+
+Rule = TypeVar("Rule", bound=Numbers)
 
 MOST = 10_000
 
 
-def format_numbers(rule: DataclassInstance) -> dict[str, int]:
+def format_numbers(rule: Numbers) -> dict[str, int]:
     """Return the rule as a flat dict that JSON can hold."""
     return asdict(rule)
 

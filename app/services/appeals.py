@@ -101,8 +101,9 @@ def open_appeal(session: Session, actor: Actor, appeal_id: str, now: datetime) -
     )
 
 
-def decide(session: Session, actor: Actor, appeal_id: str, reason: DecisionReason, now: datetime) -> None:
-    """Uphold or deny an appeal, as its reason says; an upheld one lifts the strike. Deciding the same again is no harm.
+def decide(session: Session, actor: Actor, appeal_id: str, reason: DecisionReason, now: datetime) -> str:
+    """Uphold or deny an appeal, as its reason says, and return its clinic; an upheld one lifts the strike. Deciding the same
+    again is no harm.
 
     Raises NotFound, NotAllowed, AppealClosed for one that was decided otherwise.
     """
@@ -112,7 +113,7 @@ def decide(session: Session, actor: Actor, appeal_id: str, reason: DecisionReaso
     _require_may_decide(actor, row.clinic_id, now)
     state = "upheld" if reason in rules.UPHELD_FOR else "denied"
     if row.state == state:
-        return
+        return row.clinic_id
     if row.state != "open":
         raise AppealClosed(about=row.patient_ref)
     payload = open_payload(session, row)[0]
@@ -127,6 +128,7 @@ def decide(session: Session, actor: Actor, appeal_id: str, reason: DecisionReaso
     events.record(
         session, f"appeal.{state}", actor, now, subject=row.patient_ref, objects=objects, detail={"why": reason.value}
     )
+    return row.clinic_id
 
 
 # Private

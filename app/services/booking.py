@@ -55,6 +55,7 @@ class AppointmentView:
     ticket_id: str | None = None
     ticket: str | None = None
     ticket_state: str | None = None
+    cancelled_by: str | None = None
 
     @property
     def is_open(self) -> bool:
@@ -302,4 +303,5 @@ def _view(
         ticket_id=ticket.id if ticket else None,
         ticket=format_ticket(ticket.letter, ticket.number) if ticket else None,
         ticket_state=ticket.state if ticket else None,
+        cancelled_by=row.cancelled_by,
     )

@@ -15,8 +15,8 @@ from sqlalchemy.orm import Session
 from app.domain import booking as rules
 from app.domain.actor import Actor
 from app.domain.booking import BookingRule
-from app.models import Appointment, Bound, Clinic, Slot, WaitlistEntry
-from app.services import clinics, events
+from app.models import Appointment, Bound, Clinic, ClinicSession, Slot, WaitlistEntry
+from app.services import availability, clinics, events
 from app.services.sealing import seal_next
 
 _dice = secrets.SystemRandom()
@@ -88,11 +88,20 @@ def returnable(session: Session, account_ref: str, now: datetime) -> frozenset[s
         slot_id
         for slot_id in session.scalars(
             select(Slot.id)
-            .join(Appointment, Appointment.slot_id == Slot.id)
+            .join(ClinicSession, ClinicSession.id == Slot.session_id)
             .where(
-                Appointment.account_ref == account_ref,
-                Appointment.state.in_(("released", "cancelled")),
+                Slot.id.in_(
+                    select(Appointment.slot_id).where(
+                        Appointment.account_ref == account_ref,
+                        Appointment.starts_at > now,
+                        Appointment.state.in_(("held", "released", "cancelled")),
+                    )
+                ),
                 Slot.free_from > now,
+                ~availability.is_lived_in(now),
+                ~availability.is_offered_elsewhere(now),
+                ~availability.is_waited_for(now),
+                ~availability.is_stopped(),
             )
         )
     )

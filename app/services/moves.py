@@ -13,9 +13,11 @@ from app.domain import booking as booking_rules
 from app.domain.actor import Actor
 from app.domain.errors import AppointmentMoved, NotFound
 from app.domain.stopping import MoveOver
+from app.domain.tickets import format_ticket
 from app.models import Appointment, Clinic, ClinicSession, MoveOffer, Room, Slot, Staff, Ticket, projected
-from app.services import clinics, events, queueing, rights
+from app.services import booking, clinics, events, identity, queueing, rights, stopping
 from app.services.clinics import Words
+from app.services.identity import Masked
 from app.services.sealing import seal_next
 
 UNANSWERED = ("booked", "checked_in")
@@ -33,7 +35,7 @@ class MoveView:
     appointment_id: str
     state: str
     reason: str
-    from_at: datetime
+    was_at: datetime
     from_doctor: Words
     to_at: datetime | None
     to_doctor: Words | None
@@ -42,7 +44,8 @@ class MoveView:
     until_at: datetime
     is_in_line: bool
     is_same_rank: bool
-    ticket_id: str | None
+    is_unanswered: bool
+    ticket: str | None
 
     @property
     def may_accept(self) -> bool:
@@ -51,8 +54,8 @@ class MoveView:
 
 def offers_of(session: Session, actor: Actor, now: datetime) -> list[MoveView]:
     """Return what the account's people have not answered, also where the time for it is over."""
-    refs = [ref for ref, _ in rights.reached(session, actor, now)]
-    found = _views(session, MoveOffer.patient_ref.in_(refs), now) if refs else []
+    mine = booking.of_people(session, actor, now)
+    found = _views(session, mine, now) if mine is not None else []
     return [view for view in found if view.state in ("open", "over")]
 
 
@@ -62,13 +65,16 @@ def of_appointment(session: Session, appointment_id: str, now: datetime) -> Move
     return next((view for view in found if view.state in ("open", "over")), None)
 
 
-def of_session(session: Session, actor: Actor, session_id: str, now: datetime) -> list[MoveView]:
-    """Return everybody whom the stop of a session concerned, for the desk of its clinic. Raises NotFound, NotAllowed."""
+def of_session(
+    session: Session, actor: Actor, session_id: str, now: datetime
+) -> tuple[list[MoveView], dict[str, Masked]]:
+    """Return everybody whom the stop of a session concerned, and how each stands on a board. Raises NotFound, NotAllowed."""
     sitting = session.get(ClinicSession, session_id)
     if sitting is None:
         raise NotFound()
-    rights.run_desk(actor, sitting.clinic_id, now)
-    return _views(session, MoveOffer.from_session_id == session_id, now, only_unanswered=False)
+    stopping.require_may_stop(actor, sitting, now)
+    found = _views(session, MoveOffer.from_session_id == session_id, now, only_unanswered=False)
+    return found, identity.masked(session, [view.patient_ref for view in found], now)
 
 
 def accept(session: Session, actor: Actor, offer_id: str, now: datetime) -> str:
@@ -100,7 +106,7 @@ def accept(session: Session, actor: Actor, offer_id: str, now: datetime) -> str:
         session.flush()
     except IntegrityError as lost:  # the slot, or the person's day, went to another appointment
         raise MoveOver(about=offer.patient_ref) from lost
-    detail = {"from": projected(from_at), "to": projected(slot.starts_at)}
+    detail = {"was_at": projected(from_at), "to_at": projected(slot.starts_at)}
     events.record(
         session, "appointment.moved", actor, now, subject=row.patient_ref, objects=[row, offer], detail=detail
     )
@@ -137,7 +143,7 @@ def _accept_line(session: Session, actor: Actor, offer: MoveOffer, row: Appointm
     seal_next(session, row)
     seal_next(session, offer)
     session.flush()
-    detail = {"from": projected(row.starts_at), "to": None}
+    detail = {"was_at": projected(row.starts_at), "to_at": None}
     events.record(
         session, "appointment.moved", actor, now, subject=row.patient_ref, objects=[row, offer], detail=detail
     )
@@ -164,7 +170,7 @@ def _own(session: Session, actor: Actor, offer_id: str, now: datetime) -> tuple[
 def _views(session: Session, which, now: datetime, *, only_unanswered: bool = True) -> list[MoveView]:  # type: ignore[no-untyped-def]
     old, old_staff = aliased(ClinicSession), aliased(Staff)
     query = (
-        select(MoveOffer, Appointment, old, old_staff, ClinicSession, Staff, Room, Slot.starts_at, Ticket.id)
+        select(MoveOffer, Appointment, old, old_staff, ClinicSession, Staff, Room, Slot.starts_at, Ticket)
         .join(Appointment, Appointment.id == MoveOffer.appointment_id)
         .join(old, old.id == MoveOffer.from_session_id)
         .join(old_staff, old_staff.ref == old.clinician_ref)
@@ -190,7 +196,7 @@ def _view(
     staff: Staff | None,
     room: Room | None,
     slot_at: datetime | None,
-    ticket_id: str | None,
+    ticket: Ticket | None,
     now: datetime,
 ) -> MoveView:
     is_in_line = new is not None and offer.to_slot_id is None
@@ -200,7 +206,7 @@ def _view(
         appointment_id=row.id,
         state="over" if offer.state == "open" and offer.until_at <= now else offer.state,
         reason=old.stop_reason or "",
-        from_at=row.starts_at,
+        was_at=row.starts_at,
         from_doctor=Words(old_staff.name_zh, old_staff.name_en),
         to_at=slot_at,
         to_doctor=Words(staff.name_zh, staff.name_en) if staff else None,
@@ -209,5 +215,6 @@ def _view(
         until_at=offer.until_at,
         is_in_line=is_in_line,
         is_same_rank=staff is not None and staff.title_zh == old_staff.title_zh,
-        ticket_id=ticket_id,
+        is_unanswered=offer.state == "open" and row.state in UNANSWERED,
+        ticket=format_ticket(ticket.letter, ticket.number) if ticket else None,
     )

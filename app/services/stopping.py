@@ -6,9 +6,10 @@ Nobody is moved without consent. What each may answer, and what that does: `move
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, exists, or_, select
+from sqlalchemy import and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.domain import booking as booking_rules
@@ -19,8 +20,9 @@ from app.domain.calendar import ONE_DAY
 from app.domain.errors import NotFound
 from app.domain.ids import new_ref
 from app.domain.stopping import AlreadyStopped, Candidate, MoveRule, StopReason
-from app.models import Appointment, Clinic, ClinicSession, MoveOffer, Slot, Staff, Ticket, projected
+from app.models import Appointment, Clinic, ClinicSession, Department, MoveOffer, Room, Slot, Staff, Ticket, projected
 from app.services import availability, beside, clinics, events, freeing, rights
+from app.services.clinics import Words
 from app.services.sealing import seal_next
 
 BATCH = 20
@@ -50,12 +52,76 @@ def stop(session: Session, actor: Actor, session_id: str, reason: StopReason, no
 
 
 def require_may_stop(actor: Actor, sitting: ClinicSession, now: datetime) -> None:
+    """Require the desk of the session's clinic, or its admin. Raises NotFound, NotAllowed."""
+    _require_clinic(actor, sitting.clinic_id, now)
+
+
+def _require_clinic(actor: Actor, clinic_id: str, now: datetime) -> None:
     if actor.role == "admin":
         rights.manage_staff(actor, now)
-        if sitting.clinic_id not in actor.clinics:
+        if clinic_id not in actor.clinics:
             raise NotFound()
     else:
-        rights.run_desk(actor, sitting.clinic_id, now)
+        rights.run_desk(actor, clinic_id, now)
+
+
+@dataclass(frozen=True)
+class SessionAhead:
+    """A session that can still be stopped, or was: who, when, where, and how many are booked in it."""
+
+    id: str
+    clinic_id: str
+    starts_at: datetime
+    ends_at: datetime
+    doctor: Words
+    title: Words
+    department: Words
+    room: Words
+    booked: int
+    is_stopped: bool
+    stop_reason: str
+
+
+def sessions_ahead(session: Session, actor: Actor, clinic_id: str, now: datetime) -> list[SessionAhead]:
+    """Return the clinic's sessions that are not over, by time, as far as can be booked. Raises NotFound, NotAllowed."""
+    _require_clinic(actor, clinic_id, now)
+    until_at = now + (DAYS_AHEAD + 1) * ONE_DAY
+    which = and_(ClinicSession.clinic_id == clinic_id, ClinicSession.ends_at > now, ClinicSession.starts_at < until_at)
+    return _ahead(session, which)
+
+
+def session_ahead(session: Session, actor: Actor, session_id: str, now: datetime) -> SessionAhead:
+    """Return one session. Raises NotFound, NotAllowed."""
+    sitting = session.get(ClinicSession, session_id)
+    if sitting is None:
+        raise NotFound()
+    require_may_stop(actor, sitting, now)
+    return _ahead(session, ClinicSession.id == session_id)[0]
+
+
+def _ahead(session: Session, which) -> list[SessionAhead]:  # type: ignore[no-untyped-def]
+    booked = (
+        select(func.count())
+        .select_from(Appointment)
+        .where(Appointment.session_id == ClinicSession.id, Appointment.state.in_(("booked", "checked_in")))
+        .scalar_subquery()
+    )
+    rows = session.execute(
+        select(ClinicSession, Staff, Department, Room, booked)
+        .join(Staff, Staff.ref == ClinicSession.clinician_ref)
+        .join(Department, Department.id == ClinicSession.department_id)
+        .join(Room, Room.id == ClinicSession.room_id)
+        .where(which)
+        .order_by(ClinicSession.starts_at, ClinicSession.id)
+    )
+    return [
+        SessionAhead(
+            row.id, row.clinic_id, row.starts_at, row.ends_at, Words(staff.name_zh, staff.name_en),
+            Words(staff.title_zh, staff.title_en), Words(department.name_zh, department.name_en),
+            Words(room.name_zh, room.name_en), count, row.stopped_at is not None, row.stop_reason or "",
+        )
+        for row, staff, department, room, count in rows
+    ]  # fmt: skip
 
 
 def is_due(session: Session, now: datetime) -> bool:
@@ -223,8 +289,8 @@ def _offer(
     seal_next(session, offer)
     session.flush()
     detail = {
-        "from": projected(row.starts_at),
-        "to": projected(to_at) if to_session_id else None,
+        "was_at": projected(row.starts_at),
+        "to_at": projected(to_at) if to_session_id else None,
         "until": projected(until_at) if to_session_id else None,
     }
     events.record(

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from app.domain import strikes as rules
 from app.domain.actor import SYSTEM, Actor
 from app.domain.calendar import day_bounds, hospital_day
+from app.domain.errors import NotFound
 from app.domain.ids import new_ref
 from app.domain.strikes import BookingPaused, Excuse, Kind
 from app.models import Appeal, Appointment, Clinic, ClinicSession, Department, Event, Strike, projected
@@ -103,7 +104,16 @@ def after_no_show(session: Session, row: Appointment, now: datetime, event_id: s
 
 def standing_of(session: Session, actor: Actor, now: datetime) -> list[Standing]:
     """Return how it stands with each of the account's people."""
-    return [_standing(session, ref, now) for ref, _ in rights.reached(session, actor, now)]
+    return [_standing(session, ref, since_at, now) for ref, since_at in rights.reached(session, actor, now)]
+
+
+def strike(session: Session, actor: Actor, strike_id: str, now: datetime) -> StrikeView:
+    """Return one strike of the account's people. Raises NotFound."""
+    row = session.get(Strike, strike_id)
+    if row is None:
+        raise NotFound()
+    rights.see_own(session, actor, row.patient_ref, now, recorded_at=row.happened_at)
+    return _views(session, Strike.id == strike_id, now)[0]
 
 
 # The day's close
@@ -215,8 +225,12 @@ def _paused_until(session: Session, patient_ref: str, clinic: Clinic, now: datet
     return rules.ban_ends_at(rule, happened, now)
 
 
-def _standing(session: Session, patient_ref: str, now: datetime) -> Standing:
-    views = _views(session, Strike.patient_ref == patient_ref, now)
+def _standing(session: Session, patient_ref: str, since_at: datetime | None, now: datetime) -> Standing:
+    views = [
+        view
+        for view in _views(session, Strike.patient_ref == patient_ref, now)
+        if since_at is None or view.happened_at >= since_at
+    ]
     houses = session.scalars(select(Clinic).order_by(Clinic.id)).all()
     rule = clinics.rules_of(houses[0]).strikes if houses else rules.StrikeRule()
     paused = [ends for ends in (_paused_until(session, patient_ref, house, now) for house in houses) if ends]

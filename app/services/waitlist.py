@@ -54,13 +54,14 @@ def join(
     session: Session,
     actor: Actor,
     patient_ref: str,
-    department_id: str,
+    department_id: str | None,
     day_on: date,
     now: datetime,
     *,
     session_id: str | None = None,
 ) -> EntryView:
-    """Return the person's place in the line of a department and day; with `session_id` for that doctor's session alone.
+    """Return the person's place in the line of a department and day; with `session_id` for that doctor's session alone, whose
+    department it then is.
 
     Joining again returns the same place and records nothing.
 
@@ -71,6 +72,7 @@ def join(
     """
     rights.act_for(session, actor, patient_ref, now)
     department, clinic = _place(session, department_id, session_id, day_on)
+    department_id = department.id
     known = session.scalar(
         select(WaitlistEntry).where(
             WaitlistEntry.patient_ref == patient_ref,
@@ -144,13 +146,20 @@ def accept(session: Session, actor: Actor, entry_id: str, now: datetime) -> str:
 
 def entries_of(session: Session, actor: Actor, now: datetime) -> list[EntryView]:
     """Return where the account's people stand in lines of today and later; of those that ended, today's lapsed ones."""
-    refs = [ref for ref, _ in rights.reached(session, actor, now)]
+    whose = [
+        WaitlistEntry.patient_ref == ref
+        if since_at is None
+        else and_(WaitlistEntry.patient_ref == ref, WaitlistEntry.joined_at >= since_at)
+        for ref, since_at in rights.reached(session, actor, now)
+    ]
+    if not whose:
+        return []
     which = and_(
-        WaitlistEntry.patient_ref.in_(refs),
+        or_(*whose),
         WaitlistEntry.day_on >= hospital_day(now),
         or_(WaitlistEntry.state.in_(IN_LINE), WaitlistEntry.state == "lapsed"),
     )
-    return _views(session, which, now) if refs else []
+    return _views(session, which, now)
 
 
 def entry(session: Session, actor: Actor, entry_id: str, now: datetime) -> EntryView:
@@ -161,14 +170,17 @@ def entry(session: Session, actor: Actor, entry_id: str, now: datetime) -> Entry
 # Private
 
 
-def _place(session: Session, department_id: str, session_id: str | None, day_on: date) -> tuple[Department, Clinic]:
-    department = session.get(Department, department_id)
-    if department is None:
-        raise NotFound()
+def _place(
+    session: Session, department_id: str | None, session_id: str | None, day_on: date
+) -> tuple[Department, Clinic]:
     if session_id is not None:
         sitting = session.get(ClinicSession, session_id)
-        if sitting is None or sitting.department_id != department_id or sitting.day_on != day_on:
+        if sitting is None or sitting.day_on != day_on:
             raise NotFound()
+        department_id = sitting.department_id
+    department = session.get(Department, department_id) if department_id else None
+    if department is None:
+        raise NotFound()
     return department, session.get_one(Clinic, department.clinic_id)
 
 

@@ -65,6 +65,11 @@ WORDS: dict[str, Callable[[Facts], Said]] = {
     "key_reused": lambda f: Said(_("这次提交和上一次不一样"), _("返回上一页刷新后再提交一次。")),
     "form_expired": lambda f: Said(_("这个页面放得太久了"), _("返回上一页，刷新后再按一次。您填的内容还在。")),
     "too_many": lambda f: Said(_("操作太频繁了"), _("稍等一会儿再试。急的话请到前台办理。")),
+    "day_not_over": lambda f: Said(
+        _("还有 %(count)s 人没有结束", count=f.get("count", 0)), _("等他们看完，或由前台处理完，再结束这一天。")
+    ),
+    "day_ahead": lambda f: Said(_("这一天还没有到"), _("到了那天再来结束。")),
+    "day_closed": lambda f: Said(_("这一天已经结束过了"), _("结束的一天不能再打开，数字以当时的为准。")),
     "check_in_too_early": lambda f: Said(
         _("还没到签到时间"),
         _("%(time)s 开始签到，还有 %(minutes)s 分钟。到时候再按一次就行。", time=clock_time(f.get("opens_at")), minutes=f.get("minutes")),

@@ -5,4 +5,4 @@ from flask import Blueprint
 bp = Blueprint("desk", __name__, url_prefix="/staff/desk")
 
 # Their views register themselves on `bp`.
-from app.web.desk import board, booking_for, finding, moves, screens, slip, visit, walkin  # noqa: E402, F401
+from app.web.desk import appeals, board, booking_for, finding, moves, screens, slip, stopping, visit, walkin  # noqa: E402, F401

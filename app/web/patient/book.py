@@ -5,14 +5,18 @@ The chosen department is remembered by this browser and stands in no address (pr
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
 from flask import make_response, redirect, render_template, request, url_for
 from flask import session as browser
 
+from app.domain.booking import BookingLimit
 from app.domain.errors import AlreadyBooked, NotFound, Refused, SlotPast, SlotStopped, SlotTaken, SlotTooFar
-from app.services import booking, clinics, identity
+from app.domain.strikes import BookingPaused
+from app.services import booking, clinics, freeing, identity, waitlist
+from app.services.clinics import SlotView
 from app.web.house import house
 from app.web.login import patient_required
 from app.web.messages import words_for
@@ -43,10 +47,11 @@ def choose_department() -> Any:
 @patient_required
 def book_times() -> Any:
     """The doctors and free times of one day; without a day, the first that has any."""
-    return _times(None)
+    return times_page(None)
 
 
-def _times(refused: Refused | None) -> Any:
+def times_page(refused: Refused | None, day_on: date | None = None) -> Any:
+    """Return the page of times, of the day that was asked for, with what a refusal says."""
     department_id = browser.get("department")
     if not department_id and refused is not None:
         raise refused
@@ -59,12 +64,20 @@ def _times(refused: Refused | None) -> Any:
         except NotFound:
             return redirect(url_for("patient.book"), code=303)
         days = clinics.days(session, department_id, now)
-        chosen_on = _chosen(days)
+        chosen_on = day_on if day_on in {day.day_on for day in days} else _chosen(days)
+        mine = freeing.returnable(session, str(current_actor().ref), now)
         doctors = [
-            (view, clinics.slots(session, view.id, chosen_on, now))
+            (view, [_with_mine(slot, mine) for slot in clinics.slots(session, view.id, chosen_on, now)])
             for view in clinics.doctors(session, department_id, chosen_on, now)
         ]
         names = identity.names_of(session, str(current_actor().ref))
+        waiting = [
+            entry
+            for entry in waitlist.entries_of(session, current_actor(), now)
+            if entry.department_id == department_id
+            and entry.day_on == chosen_on
+            and entry.state in ("waiting", "offered")
+        ]
     person = request.args.get("person") or browser.get("person")
     page = render_template(
         "patient/book_times.html",
@@ -74,6 +87,9 @@ def _times(refused: Refused | None) -> Any:
         days=days,
         chosen_on=chosen_on,
         doctors=doctors,
+        is_full=bool(doctors) and not any(slot.is_free for _, slots in doctors for slot in slots),
+        waiting=waiting,
+        waits_for={entry.session_id for entry in waiting},
         names=names,
         people=[{"value": ref, "title": name} for ref, name in names.items()],
         person=person if person in names else next(iter(names), ""),
@@ -89,11 +105,19 @@ def hold() -> Any:
     browser["person"] = patient_ref[:64]
     try:
         with act() as a:
-            held = booking.hold(a.session, a.actor, patient_ref, request.form.get("slot", ""), a.now)
+            slot_id = request.form.get("slot", "")
+            held = booking.hold(a.session, a.actor, patient_ref, slot_id, a.now, device=browser.get("id"))
             a.answer = see_other("patient.visit", appointment_id=held.id)
-    except (AlreadyBooked, SlotPast, SlotStopped, SlotTaken, SlotTooFar) as refused:
-        return _times(refused)
+    except (
+        AlreadyBooked, BookingLimit, BookingPaused, SlotPast, SlotStopped, SlotTaken, SlotTooFar,
+    ) as refused:  # fmt: skip
+        return times_page(refused)
     return a.sealed()
+
+
+def _with_mine(slot: SlotView, mine: frozenset[str]) -> SlotView:
+    """Return the slot as free to whoever gave it back just now: for them it need not wait."""
+    return replace(slot, is_free=True) if slot.id in mine else slot
 
 
 def _chosen(days: list[clinics.DayView]) -> date:

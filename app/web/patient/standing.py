@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from flask import url_for
 from flask_babel import gettext as _
@@ -12,28 +11,14 @@ from sqlalchemy.orm import Session
 
 from app.domain.actor import Actor
 from app.domain.calendar import hospital_day
-from app.domain.queueing import MOST_PASSES, PLACES_BACK_AFTER_PASS
 from app.services import booking, checkin, identity, lines, people
 from app.services.booking import AppointmentView
 from app.services.checkin import VisitHere
-from app.services.lines import TicketView
 from app.web.i18n import clock, named, short_day
+from app.web.patient.fair import Asked, read_asked
+from app.web.patient.ticket_words import TicketCard, ticket_cards
 
 OPEN_BEFORE_QUEUE = ("held", "booked")
-
-
-@dataclass(frozen=True)
-class TicketCard:
-    """A ticket as `ticket_card` shows it, with what happens if its call is missed."""
-
-    ticket: TicketView
-    person: str
-    words: str
-    note: str
-
-    @property
-    def href(self) -> str:
-        return url_for("patient.visit", appointment_id=self.ticket.appointment_id)
 
 
 @dataclass(frozen=True)
@@ -71,25 +56,24 @@ class Standing:
     tickets: tuple[TicketCard, ...]
     appointments: tuple[AppointmentCard, ...]
     names: dict[str, str]
+    asked: Asked
 
 
 def read_standing(session: Session, actor: Actor, now: datetime) -> Standing:
     """Return where the account stands now."""
     names = identity.names_of(session, str(actor.ref))
-    tickets = tuple(ticket_card(t, names) for t in lines.tickets_of(session, actor, now))
+    tickets = ticket_cards(session, lines.tickets_of(session, actor, now), names, now)
     seen = booking.appointments_of(session, actor, now)
     booked = [view for view in seen if view.state in OPEN_BEFORE_QUEUE]
     done = [appointment_card(view, names, now) for view in seen if view.state == "completed"]
     cards = tuple(appointment_card(view, names, now) for view in booked)
     windows = [checkin.visit_window(session, card.appointment, now) for card in cards]
     if not names:
-        return Standing(_first_step(people.links_of(session, str(actor.ref))), tickets, cards, names)
-    return Standing(_step(tickets, cards, windows, done), tickets, cards, names)
-
-
-def ticket_card(ticket: TicketView, names: dict[str, str]) -> TicketCard:
-    """Return a ticket with its words in the page's language."""
-    return TicketCard(ticket, names.get(ticket.patient_ref, ""), _ticket_words(ticket), _note(ticket))
+        return Standing(_first_step(people.links_of(session, str(actor.ref))), tickets, cards, names, Asked())
+    asked = read_asked(session, actor, now)
+    if any(card.ticket.state == "called" for card in tickets):
+        asked = Asked(waiting=asked.waiting)  # going in comes before every question
+    return Standing(_step(tickets, cards, windows, done), tickets, cards, names, asked)
 
 
 def appointment_card(view: AppointmentView, names: dict[str, str], now: datetime) -> AppointmentCard:
@@ -123,29 +107,6 @@ def window_words(here: VisitHere) -> str:
         return _("%(time)s 已停止网上签到，请到前台", time=clock(here.closes_at))
     if here.decision == "open" and here.closes_at:
         return _("现在可以签到，%(time)s 截止", time=clock(here.closes_at))
-    return ""
-
-
-def _ticket_words(ticket: TicketView) -> str:
-    room = named(ticket.room)
-    if ticket.state == "called":
-        return _("请到 %(room)s就诊", room=room)
-    if ticket.state == "serving":
-        return _("正在就诊")
-    if ticket.state == "missed":
-        return _("刚才叫过您，没有等到")
-    if ticket.before == 0:
-        return _("下一位就是您")
-    return _("候诊中")
-
-
-def _note(ticket: TicketView) -> str:
-    if ticket.state == "missed":
-        return _(
-            "到前台说一声，就把您放回队里，排在后面第 %(places)s 位之后。号码不变。", places=PLACES_BACK_AFTER_PASS
-        )
-    if ticket.state == "waiting":
-        return _("叫到时没赶上不要紧：到前台说一声就放回队里；过号 %(passes)s 次视为未到。", passes=MOST_PASSES)
     return ""
 
 
@@ -196,19 +157,22 @@ def _step(
                 href=url_for("patient.check_in"),
                 button=_("给%(name)s签到", name=card.person),
             )
-    for state in ("serving", "waiting"):
+    for state in ("serving", "waiting", "away"):
         if state in by_state:
             return _ticket_step(by_state[state], "wait")
     return _booked_step(appointments, windows) or _free_step(done)
 
 
 def _ticket_step(card: TicketCard, tone: str) -> Step:
-    ticket: Any = card.ticket
-    text = card.note
-    if ticket.state == "waiting" and ticket.before:
-        text = _("前面还有 %(count)s 人。", count=ticket.before)
-    over = f"{ticket.ticket} · {card.person}"
-    return Step(card.words, text, tone, over=over, href=url_for("patient.queue"), button=_("查看排队"))
+    """Return a ticket as the one next step: its sentence is that of the queue's page."""
+    ticket = card.ticket
+    text = card.notes[0] if card.notes else ""
+    if ticket.state == "waiting":
+        text = _("大约再等 %(range)s。", range=card.wait) if card.wait else ""
+    return Step(
+        card.words, text, tone, over=f"{ticket.ticket} · {card.person}", href=url_for("patient.queue"),
+        button=_("查看排队"),
+    )  # fmt: skip
 
 
 def _booked_step(appointments: tuple[AppointmentCard, ...], windows: list[VisitHere]) -> Step | None:

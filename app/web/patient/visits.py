@@ -7,12 +7,14 @@ from typing import Any
 from flask import render_template
 from sqlalchemy.orm import Session
 
-from app.services import booking, checkin, identity, lines
+from app.services import booking, checkin, identity, lines, moves
+from app.web.fair_words import STOP_REASONS
 from app.web.fragments import fragment
 from app.web.house import house
 from app.web.login import patient_required
 from app.web.patient import bp
-from app.web.patient.standing import appointment_card, ticket_card, window_words
+from app.web.patient.standing import appointment_card, window_words
+from app.web.patient.ticket_words import ticket_cards
 from app.web.transaction import act, current_actor, reading, see_other
 
 
@@ -70,10 +72,14 @@ def _words(session: Session, appointment_id: str) -> dict[str, Any]:
     names = identity.names_of(session, str(actor.ref))
     here = checkin.visit_window(session, view, now)
     card = appointment_card(view, names, now)
-    ticket = ticket_card(lines.position(session, actor, view.ticket_id, now), names) if view.ticket_id else None
+    found = [lines.position(session, actor, view.ticket_id, now)] if view.ticket_id else []
+    ticket = next(iter(ticket_cards(session, found, names, now)), None)
     seconds = max(0, int((view.held_until - now).total_seconds())) if view.held_until else 0
     return {
         "card": card,
+        "move": moves.of_appointment(session, appointment_id, now) if view.state in ("booked", "checked_in") else None,
+        "reasons": STOP_REASONS,
+        "person": card.person,
         "appointment": view,
         "ticket": ticket,
         "here": here,
