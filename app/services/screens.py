@@ -182,14 +182,14 @@ def board(session: Session, actor: Actor, now: datetime) -> Board:
     rights.show_board(actor, clinic_id, now)
     tickets = lines.tickets_in(session, clinic_id, now)
     names = _names(session, clinic, tickets, now)
-    areas = waits.areas(session, tickets)
+    around = waits.around(session, tickets)
 
     def row(ticket: TicketView) -> ScreenRow:
         age = now - ticket.called_at if ticket.called_at is not None else None
         is_called = ticket.state == "called" and age is not None
         return ScreenRow(
             ticket.ticket,
-            ticket.room or areas.get(ticket.id),
+            ticket.room or around[ticket.id].area,
             ticket.marks,
             names.get(ticket.patient_ref, ""),
             is_fresh=is_called and age is not None and age < FRESH_FOR,

@@ -54,6 +54,15 @@ class Before:
     late: dict[str, list[float]]
 
 
+@dataclass(frozen=True)
+class Around:
+    """The area where a ticket's people wait, where the house has named one, and when its clinician will begin, where they
+    said to be late."""
+
+    area: Words | None = None
+    late_until: datetime | None = None
+
+
 class Kept:
     """What was read lately, by key; the oldest go first. For one process, any thread."""
 
@@ -104,15 +113,21 @@ def line_of(session: Session, queue_id: str, clinician_ref: str | None, now: dat
     return line
 
 
-def areas(session: Session, tickets: Iterable[TicketView]) -> dict[str, Words]:
-    """Return where the people of each ticket wait, by ticket id, as far as the house has named areas."""
+def around(session: Session, tickets: Iterable[TicketView]) -> dict[str, Around]:
+    """Return where and from when the people of each ticket wait, by ticket id."""
     found = list(tickets)
     rows = session.execute(
-        select(ClinicSession.id, RoomRow.area_zh, RoomRow.area_en)
+        select(ClinicSession.id, RoomRow.area_zh, RoomRow.area_en, ClinicSession.starts_at, ClinicSession.late_minutes)
         .join(RoomRow, RoomRow.id == ClinicSession.room_id)
-        .where(ClinicSession.id.in_({t.session_id for t in found}), RoomRow.area_zh.is_not(None))
+        .where(ClinicSession.id.in_({t.session_id for t in found}))
     )
-    by_session = {row.id: Words(row.area_zh, row.area_en or "") for row in rows}
+    by_session = {
+        row.id: Around(
+            Words(row.area_zh, row.area_en or "") if row.area_zh else None,
+            row.starts_at + timedelta(minutes=row.late_minutes) if row.late_minutes else None,
+        )
+        for row in rows
+    }
     return {t.id: by_session[t.session_id] for t in found if t.session_id in by_session}
 
 

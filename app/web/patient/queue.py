@@ -1,18 +1,19 @@
-"""Every ticket of the account's people that something is still to come of, live."""
+"""Every ticket of the account's people that something is still to come of, live; and leaving a queue."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from flask import render_template
+from flask import redirect, render_template, url_for
+from sqlalchemy.orm import Session
 
-from app.services import identity, lines
+from app.services import identity, lines, queueing
 from app.web.fragments import fragment
 from app.web.house import house
 from app.web.login import patient_required
 from app.web.patient import bp
-from app.web.patient.standing import TicketCard, ticket_card
-from app.web.transaction import current_actor, reading
+from app.web.patient.ticket_words import TicketCard, ticket_cards
+from app.web.transaction import act, current_actor, reading, see_other
 
 
 @bp.get("/queue")
@@ -29,8 +30,37 @@ def queue_now() -> Any:
     return fragment("patient/_queue.html", tickets=_tickets())
 
 
-def _tickets() -> list[TicketCard]:
-    actor = current_actor()
+@bp.get("/queue/<ticket_id>/leave")
+@patient_required
+def leave_queue(ticket_id: str) -> Any:
+    """Say what leaving means, and ask; whoever was called meanwhile is led back to the queue."""
+    with reading() as session:
+        card = _card(session, ticket_id)
+    return (
+        render_template("patient/leave.html", card=card)
+        if card.leave_href
+        else redirect(url_for("patient.queue"), code=303)
+    )
+
+
+@bp.post("/queue/<ticket_id>/leave")
+@patient_required
+def take_leave(ticket_id: str) -> Any:
+    """Leave the queue: the ticket ends, and nobody is counted as absent for it."""
+    with act() as a:
+        queueing.leave(a.session, a.actor, ticket_id, a.now)
+        a.answer = see_other("patient.queue")
+    return a.sealed()
+
+
+def _tickets() -> tuple[TicketCard, ...]:
+    actor, now = current_actor(), house().clock()
     with reading() as session:
         names = identity.names_of(session, str(actor.ref))
-        return [ticket_card(t, names) for t in lines.tickets_of(session, actor, house().clock())]
+        return ticket_cards(session, lines.tickets_of(session, actor, now), names, now)
+
+
+def _card(session: Session, ticket_id: str) -> TicketCard:
+    actor, now = current_actor(), house().clock()
+    view = lines.position(session, actor, ticket_id, now)
+    return ticket_cards(session, [view], identity.names_of(session, str(actor.ref)), now)[0]
