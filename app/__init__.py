@@ -29,7 +29,7 @@ def create_app(settings: Settings | None = None, clock: Callable[[], datetime] |
     from flask import Flask
 
     from app import chores, cli, logs
-    from app.web import browser, doors, errors, house, i18n, limits, login
+    from app.web import browser, doors, errors, house, i18n, limits, login, metrics
     from ledger.stores.engine import GateBusy
 
     settings = settings or read_settings(os.environ, ROOT)
@@ -54,6 +54,7 @@ def create_app(settings: Settings | None = None, clock: Callable[[], datetime] |
     errors.init_errors(app, busy=GateBusy)
     doors.init_doors(app, settings)
     cli.init_cli(app, settings)
+    metrics.init_metrics(app, settings, [job.name for job in chores.jobs()])
     chores.init_chores(app, app.extensions["mingzhen"], settings)
     return app
 

@@ -27,6 +27,7 @@ from app.config import Settings
 from app.services import events
 from app.services.chores import CHORES, Chore
 from app.web.house import House, HouseKeeper
+from app.web.metrics import Counters
 
 LOOK_EVERY_SECONDS = 1.0
 LOCK_EVERY_SECONDS = 5.0  # at the lock, for a worker that does not hold it
@@ -74,8 +75,15 @@ def jobs() -> list[Job]:
 class ChoreKeeper:
     """Runs the jobs of one process while it holds the lock. `start` and `stop` are for the web server's hooks."""
 
-    def __init__(self, house: HouseKeeper, settings: Settings, work: Callable[[], list[Job]] = jobs) -> None:
+    def __init__(
+        self,
+        house: HouseKeeper,
+        settings: Settings,
+        work: Callable[[], list[Job]] = jobs,
+        counters: Counters | None = None,
+    ) -> None:
         self._house = house
+        self._counters = counters
         self._settings = settings
         self._work = work
         self._stop = threading.Event()
@@ -108,13 +116,24 @@ class ChoreKeeper:
         while not self._stop.is_set():
             for job in work:
                 if not self._stop.is_set() and time.monotonic() >= job.due_at:
-                    do(job, self._house)
+                    do(job, self._house, self._counters)
             next_due = min(job.due_at for job in work) - time.monotonic()
             self._stop.wait(min(max(next_due, AT_ONCE_SECONDS), LOOK_EVERY_SECONDS))
 
 
-def do(job: Job, house: Callable[[], House]) -> int | None:
+def do(job: Job, house: Callable[[], House], counters: Counters | None = None) -> int | None:
     """Run a job once and say when it is due again; returns how much it did, None where it failed."""
+    count = _try(job, house)
+    if counters is not None:
+        result = "failed" if count is None else "done"
+        counters.add(f'mingzhen_chore_runs_total{{chore="{job.name}",result="{result}"}}')
+        if count is not None:
+            name = f'mingzhen_chore_last_success_timestamp_seconds{{chore="{job.name}"}}'
+            counters.set(name, int(house().clock().timestamp()))
+    return count
+
+
+def _try(job: Job, house: Callable[[], House]) -> int | None:
     try:
         count = job.go(house())
     except Exception as error:  # whatever a chore meets, the others go on
@@ -154,16 +173,17 @@ def held(path: Path):  # type: ignore[no-untyped-def]
 
 
 def init_chores(app: Flask, house: HouseKeeper, settings: Settings) -> None:
-    app.extensions["chores"] = ChoreKeeper(house, settings)
+    counters: Counters = app.extensions["metrics"]
+    app.extensions["chores"] = ChoreKeeper(house, settings, counters=counters)
 
     @app.cli.command("chores")
     def chores_command() -> None:
         """Do once, by hand or from cron, the work that the clock brings; the web workers do it by themselves."""
         failed = False
         for job in jobs():
-            count = do(job, house)
+            count = do(job, house, counters)
             while job.in_batches and count:
-                count = do(job, house)
+                count = do(job, house, counters)
             failed = failed or count is None
             click.echo(f"{job.name}: {'failed, see the log' if count is None else 'done'}")
         if failed:

@@ -43,6 +43,7 @@ class Settings:
     insecure_cookies: bool
     trusted_hosts: tuple[str, ...] | None
     wechat_templates: Mapping[str, Template] = field(default_factory=dict)
+    metrics_token: str | None = field(default=None, repr=False)
     runs_chores: bool = True  # in the web workers; `flask --app wsgi chores` runs them by hand whatever this says
 
     @property
@@ -88,6 +89,7 @@ def read_settings(environ: Mapping[str, str], root: Path) -> Settings:
         clock_offset=timedelta(seconds=_whole(environ, "DEMO_CLOCK_OFFSET_SECONDS", 0, -(10**9), 10**9)),
         insecure_cookies=is_demo and not environ.get("PUBLIC_URL", "").startswith("https://"),
         trusted_hosts=_hosts(environ),
+        metrics_token=_metrics_token(environ),
         wechat_templates=_templates(environ, is_demo=is_demo),
         runs_chores=_switch(environ, "CHORES"),
     )
@@ -148,6 +150,13 @@ def _templates(environ: Mapping[str, str], *, is_demo: bool) -> Mapping[str, Tem
         raise SettingsRefused("WECHAT_TEMPLATES_FILE must name a JSON file that can be read.") from None
     except TemplatesUnusable as unusable:
         raise SettingsRefused(f"WECHAT_TEMPLATES_FILE: {unusable}.") from None
+
+
+def _metrics_token(environ: Mapping[str, str]) -> str | None:
+    token = environ.get("METRICS_TOKEN") or None
+    if token is not None and not re.fullmatch(r"[!-~]{16,200}", token):
+        raise SettingsRefused("METRICS_TOKEN must have 16 to 200 printable characters without spaces.")
+    return token
 
 
 def _switch(environ: Mapping[str, str], name: str) -> bool:

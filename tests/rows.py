@@ -272,6 +272,7 @@ from tests.rows_messages import ROWS as MESSAGE_ROWS  # noqa: E402
 from tests.rows_people import ROWS as PEOPLE_ROWS  # noqa: E402
 from tests.rows_queue import ROWS as QUEUE_ROWS  # noqa: E402
 from tests.rows_staff import ROWS as STAFF_ROWS  # noqa: E402
+from tests.rows_wait import ROWS as WAIT_ROWS  # noqa: E402
 
 ROWS |= DESK_ROWS
 ROWS |= FAIR_ROWS
@@ -280,3 +281,4 @@ ROWS |= PEOPLE_ROWS
 ROWS |= QUEUE_ROWS
 ROWS |= STAFF_ROWS
 ROWS |= MESSAGE_ROWS
+ROWS |= WAIT_ROWS

@@ -76,8 +76,12 @@ POST /people/guardians/<link_id>/end patient.end_guardian
 GET /people/new patient.new_person
 POST /people/new patient.bind_person
 GET /queue patient.queue
+GET /queue/<ticket_id>/leave patient.leave_queue
+POST /queue/<ticket_id>/leave patient.take_leave
 GET /queue/now patient.queue_now
+POST /remind patient.remind
 GET /readyz health.readyz
+GET /metrics metrics.metrics
 GET /receipts patient.receipts
 GET /receipts/<event_id> patient.receipt
 GET /receipts/<event_id>.tlog-proof patient.receipt_file
@@ -120,6 +124,10 @@ POST /staff/admin/people/<staff_ref>/grants/<grant_id>/end admin.end_grant
 POST /staff/admin/people/<staff_ref>/password admin.reset_password
 POST /staff/admin/people/<staff_ref>/second-factor admin.reset_totp
 GET /staff/admin/rules admin.rules
+GET /staff/admin/day admin.today
+GET /staff/admin/day/<day> admin.day
+GET /staff/admin/day/<day>.csv admin.day_csv
+POST /staff/admin/day/<day>/close admin.close_day
 POST /staff/admin/rules/<clinic_id> admin.change_rule
 GET /staff/auditor/events auditor.events
 GET /staff/auditor/events/<event_id> auditor.event

@@ -92,7 +92,7 @@ WORDS: dict[str, Callable[[Facts], Said]] = {
     "room_busy": lambda f: Said(_("%(ticket)s 还在诊室", ticket=f.get("ticket", "")), _("先完成就诊，或按过号，再叫下一位。")),
     "ticket_moved": lambda f: Said(_("这个号的状态已经变了"), _("刷新队列看看现在的状态。")),
     "cannot_undo": lambda f: Said(
-        _("“%(act)s”撤销不了", act=str(queue_words.TYPES.get(str(f["act"])) or _("这一步"))) if f.get("act") else _("没有可以撤销的一步"),
+        _("“%(act)s”撤销不了", act=event_words.type_words(str(f["act"]))) if f.get("act") else _("没有可以撤销的一步"),
         _("只能撤销最近一步，并且只有一次。看看现在的状态，再选要做的。"),
     ),
     "move_elsewhere": lambda f: Said(_("那边是另一个科室，或不是今天"), _("换诊室只在本科室当天的诊室之间。去别的科室请用“转科”。")),

@@ -45,4 +45,4 @@ def change_rule(clinic_id: str) -> Any:
     return a.sealed()
 
 
-from app.web.admin import people  # noqa: E402, F401 (its views register themselves on `bp`)
+from app.web.admin import day, people  # noqa: E402, F401 (their views register themselves on `bp`)
