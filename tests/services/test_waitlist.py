@@ -10,7 +10,7 @@ from sqlalchemy import select
 from app.domain.calendar import hospital_day
 from app.domain.errors import AlreadyBooked, HoldExpired, NotFound, SlotTaken
 from app.domain.waitlist import OfferOver, WaitlistFull, WaitlistNotNeeded
-from app.models import Appointment
+from app.models import Appointment, Clinic
 from app.services import booking, clinics, offers, stopping, waitlist
 from app.services.stopping import StopReason
 
@@ -137,10 +137,10 @@ def test_leaving_moves_those_behind_up(ward, full):
 def test_near_the_start_an_offer_is_short_and_within_half_an_hour_there_is_none(ward, full):
     who = ward.person()
     join(ward, who)
-    appointment, holder = full[2]  # 10:30, thirty minutes from now
+    appointment, _ = full[2]  # 10:30, thirty minutes from now
     ward.do(booking.cancel, ward.desk, appointment)
     assert ward.do(offers.run) == 0
-    appointment, holder = full[4]  # 10:50
+    appointment, _ = full[4]  # 10:50
     ward.do(booking.cancel, ward.desk, appointment)
     assert ward.do(offers.run) == 1
     offered = entry(ward, who)
@@ -150,9 +150,6 @@ def test_near_the_start_an_offer_is_short_and_within_half_an_hour_there_is_none(
 def test_who_booked_elsewhere_meanwhile_is_passed_over_and_told(ward, full):
     one, other = ward.person(), ward.person()
     join(ward, one), join(ward, other)
-    session_id = ward.plan_again()
-    slot = ward.free_slot(session_id) if False else None
-    assert slot is None
     with ward.house.writing_session() as session:  # the desk found a place for them in a session of the same day
         row = session.scalars(select(Appointment).where(Appointment.state == "booked")).first()
         row.patient_ref = one.ref
@@ -181,8 +178,6 @@ def test_a_stopped_session_ends_the_line_for_its_doctor(ward, full):
 def test_an_account_waits_in_no_more_lines_than_the_rule_says(ward, full):
     rules = clinics.ClinicRules(waitlist=waitlist.rules.WaitlistRule(per_account=0))
     with ward.house.writing_session() as session:
-        from app.models import Clinic
-
         session.get(Clinic, ward.clinic).rules = clinics.format_rules(rules)
     with pytest.raises(WaitlistFull):
         join(ward, ward.person())
