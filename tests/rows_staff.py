@@ -53,7 +53,7 @@ ROWS: dict[str, Row] = {
     "staff.take_step": Row(to_sign_in=True),
     "staff.lock_page": Row(to_sign_in=True),
     "staff.lock": Row(),
-    "staff.unlock": Row(to_sign_in=True, but={name: 400 for name in STAFF}),  # nothing was typed
+    "staff.unlock": Row(to_sign_in=True, but=dict.fromkeys(STAFF, 400)),  # nothing was typed
     "staff.active": Row(but={"*": 204}),
     "staff.me": Row(),
     "staff.end_sitting": Row(

@@ -223,6 +223,11 @@ def _device(session: Session, key: bytes, staff_ref: str) -> StaffDevice | None:
     return session.scalars(which).first()
 
 
+def is_known_device(session: Session, key: bytes) -> bool:
+    """Return whether any member of staff signed in on this device."""
+    return session.scalars(select(StaffDevice.ref).where(StaffDevice.device == key).limit(1)).first() is not None
+
+
 def names_of(session: Session, staff_ref: str) -> tuple[str, ...]:
     """Return what anybody at the hospital knows of a member: login and names, which a password must not be made of."""
     member = session.get_one(Staff, staff_ref)

@@ -126,15 +126,16 @@ _BY_TOKEN = Prepared(
 )
 
 
-def find(session: Session, kinds: tuple[str, ...], token: str, now: datetime) -> SignedIn | None:
+def find(session: Session, kinds: tuple[str, ...], token: str, now: datetime, *, role: str = "") -> SignedIn | None:
     """Return who holds `token` at a door that takes `kinds`, or None: unknown, ended, expired, idle, or disabled;
-    of staff also while steps of signing in are to come, and while the page is locked (`standing` tells those)."""
+    of staff also while steps of signing in are to come, and while the page is locked (`standing` tells those). Staff
+    who hold several roles act in `role` where that is one of them, else in the first of ROLE_ORDER."""
     row = _living(session, kinds, token, now)
     if row is None:
         return None
     must_touch = now - row.seen_at >= TOUCH_EVERY
     if row.kind == "staff":
-        return None if row.needs or row.locked_at is not None else _staff(session, row, now)
+        return None if row.needs or row.locked_at is not None else _staff(session, row, now, role)
     if row.kind == "screen":
         screen = session.get(Screen, row.owner_ref)
         if screen is None or screen.ended_at is not None:
@@ -173,24 +174,27 @@ def roles_of(session: Session, staff_ref: str) -> frozenset[str]:
     return frozenset(session.scalars(living))
 
 
-def _staff(session: Session, row: Any, now: datetime) -> SignedIn | None:
+def _staff(session: Session, row: Any, now: datetime, wanted: str) -> SignedIn | None:
     staff = session.get(Staff, row.owner_ref)
     if staff is None or staff.disabled_at is not None:
         return None
-    actor, roles = member_as_actor(session, staff.ref, row.ref)
+    actor, roles = member_as_actor(session, staff.ref, row.ref, wanted)
     if actor is None or is_left_alone(roles, row.seen_at, now):
         return None
     must_touch = now - row.seen_at >= TOUCHES_TOLD_EVERY
     return SignedIn(actor, roles, staff.name_zh, staff.name_en, must_touch, row.area)
 
 
-def member_as_actor(session: Session, staff_ref: str, sitting_ref: str) -> tuple[Actor | None, frozenset[str]]:
+def member_as_actor(
+    session: Session, staff_ref: str, sitting_ref: str, wanted: str = ""
+) -> tuple[Actor | None, frozenset[str]]:
     """Return a member as they act in a sitting, and their roles; None for the actor of who has no role."""
     grants = session.scalars(
         select(StaffGrant).where(StaffGrant.staff_ref == staff_ref, StaffGrant.ended_at.is_(None))
     ).all()
     roles = frozenset(g.role for g in grants)
-    role = next((r for r in ROLE_ORDER if r in roles), None)
+    role = next((r for r in ROLE_ORDER if r == wanted and r in roles), None)
+    role = role or next((r for r in ROLE_ORDER if r in roles), None)
     if role is None:
         return None, roles
     clinics = frozenset(g.clinic_id for g in grants if g.role == role)  # a role reaches where it was granted (A2)

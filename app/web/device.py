@@ -8,8 +8,10 @@ from hashlib import sha256
 from flask import request
 from flask_babel import gettext as _
 
+from app.services import staff_signin
 from app.services.staff_signin import Device
 from app.web.browser import browser_id
+from app.web.transaction import reading
 
 # First match counts: Edge and Opera say Chrome as well, and everybody says Safari.
 BROWSERS = (
@@ -26,6 +28,13 @@ def this_device() -> Device:
     agent = (request.user_agent.string or "").casefold()
     label = [next((name for sign, name in kinds if sign in agent), "") for kinds in (BROWSERS, SYSTEMS)]
     return Device(sha256(f"device\n{browser_id()}".encode()).digest(), " ".join(filter(None, label)))
+
+
+def is_known_device() -> bool:
+    """Return whether staff signed in on this device before: limits on an address, behind which strangers may sit as well, leave
+    such a device alone."""
+    with reading() as session:
+        return staff_signin.is_known_device(session, this_device().key)
 
 
 def device_words(label: str) -> str:

@@ -17,6 +17,10 @@ from app.services.websessions import SignedIn, Standing
 from app.web.house import house
 from app.web.transaction import reading
 
+# Whoever holds several roles acts at each door in that door's: at the desk as the desk, whatever else they may do.
+ROLE_AT = {
+    "doctor": "doctor", "desk": "desk", "lab": "lab", "pharmacy": "pharmacist", "admin": "admin", "auditor": "auditor",
+}  # fmt: skip
 COOKIES = {"patient": ("mz_patient", "/"), "staff": ("mz_staff", "/staff"), "screen": ("mz_screen", "/screen")}
 
 
@@ -66,8 +70,9 @@ def init_login(app: Flask) -> None:
             return None
         at_house = house()
         now = at_house.clock()
+        role = ROLE_AT.get(req.path.split("/")[2], "") if door == "staff" and req.path.startswith("/staff/") else ""
         with at_house.reading_session() as session:
-            found = websessions.find(session, (door,), token, now)
+            found = websessions.find(session, (door,), token, now, role=role)
         if found is None:
             return None
         if found.must_touch and not (door == "staff" and is_poll(req)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -44,7 +45,7 @@ def test_the_first_mistakes_cost_nothing_then_each_doubles_the_wait(patience: Pa
     assert waits[: patience.free] == [NO_WAIT] * patience.free
     grown = waits[patience.free :]
     assert grown[0] == patience.first_wait and grown[1] == 2 * patience.first_wait
-    assert all(wait >= earlier for earlier, wait in zip(grown, grown[1:], strict=False) if wait < patience.longest_wait)
+    assert all(wait >= earlier for earlier, wait in pairwise(grown) if wait < patience.longest_wait)
 
 
 def test_whoever_waits_as_told_may_try_again() -> None:

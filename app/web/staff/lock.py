@@ -17,7 +17,7 @@ from app.domain import passwords
 from app.domain.actor import Actor
 from app.domain.lockout import PinNotHere, TriedTooOften
 from app.services import pins, staff_signin
-from app.web.device import this_device
+from app.web.device import is_known_device, this_device
 from app.web.house import house
 from app.web.i18n import page_of_ours
 from app.web.limits import ADDRESS_STAFF_SIGN_IN, STAFF_STEPS, by_address, limiter
@@ -99,7 +99,7 @@ def _page(
 @in_every_area(bp, "POST", "/lock/open")
 @public
 @limiter.limit(STAFF_STEPS)
-@limiter.limit(ADDRESS_STAFF_SIGN_IN, key_func=by_address)
+@limiter.limit(ADDRESS_STAFF_SIGN_IN, key_func=by_address, exempt_when=is_known_device)
 def unlock(area: str = "") -> Any:
     """Uncover the page, or let somebody else go on. A PIN is digits alone, a password never is: the field takes both."""
     owner, next_page = _owner(), request.form.get("next", "")

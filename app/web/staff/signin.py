@@ -19,7 +19,7 @@ from app.domain.totp import OneTimeCodeWrong
 from app.services import events, pins, staff_signin, totp, websessions
 from app.services.staff_signin import Begun, Try
 from app.services.websessions import Standing
-from app.web.device import this_device
+from app.web.device import is_known_device, this_device
 from app.web.house import house
 from app.web.i18n import page_of_ours
 from app.web.limits import ADDRESS_STAFF_SIGN_IN, STAFF_SIGN_IN, STAFF_STEPS, by_address, limiter
@@ -55,7 +55,7 @@ def _page(errors: dict[str, str], login: str, next_page: str, status: int = 200)
 @bp.post("/sign-in")
 @public
 @limiter.limit(STAFF_SIGN_IN)
-@limiter.limit(ADDRESS_STAFF_SIGN_IN, key_func=by_address)
+@limiter.limit(ADDRESS_STAFF_SIGN_IN, key_func=by_address, exempt_when=is_known_device)
 def take_sign_in() -> Any:
     """Check the password outside any transaction, then begin the session or the step that comes first.
 
@@ -157,7 +157,7 @@ def to_scan(session: Any, staff_ref: str) -> tuple[Markup, str]:
 @bp.post("/sign-in/next")
 @public
 @limiter.limit(STAFF_STEPS)
-@limiter.limit(ADDRESS_STAFF_SIGN_IN, key_func=by_address)
+@limiter.limit(ADDRESS_STAFF_SIGN_IN, key_func=by_address, exempt_when=is_known_device)
 def take_step() -> Any:
     """Take one step."""
     half, next_page = staff_standing(), request.form.get("next", "")
