@@ -15,7 +15,7 @@ from flask_babel import gettext as _
 
 from app.domain.calendar import local
 from app.domain.errors import Refused
-from app.web import fair_words, queue_words
+from app.web import event_words, fair_words, queue_words
 
 
 @dataclass(frozen=True)

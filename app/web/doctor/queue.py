@@ -1,4 +1,4 @@
-"""A doctor's line: call, call again, pass, begin, finish."""
+"""A doctor's line: call, call again, pass, begin, finish; to tests and back; a late beginning; and taking the last move back."""
 
 from __future__ import annotations
 
@@ -8,13 +8,18 @@ from flask import flash, render_template, request, url_for
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
+from app.domain.queueing import LateUnreadable
 from app.services import boards, clinics, queueing
 from app.services.clinics import SessionView
+from app.web import event_words, queue_words
 from app.web.doctor import bp
 from app.web.fragments import fragment
 from app.web.house import house
 from app.web.login import staff_required
 from app.web.transaction import act, current_actor, reading, see_other
+
+LATE_MINUTES = (5, 10, 15, 20, 30, 45, 60, 90, 120)
+MOST_DIGITS = 4
 
 
 @bp.get("/")
@@ -93,6 +98,54 @@ def finish(ticket_id: str) -> Any:
     return a.sealed()
 
 
+@bp.post("/tickets/<ticket_id>/tests")
+@staff_required("doctor")
+def to_tests(ticket_id: str) -> Any:
+    """The person goes to tests and comes back with the same number; the room is free."""
+    with act() as a:
+        ticket = queueing.send_to_tests(a.session, a.actor, ticket_id, a.now)
+        a.answer = _back()
+    flash(_("%(ticket)s 去做检查，号码保留，回来按“检查回来了”。", ticket=ticket.ticket), "success")
+    return a.sealed()
+
+
+@bp.post("/tickets/<ticket_id>/back")
+@staff_required("doctor")
+def from_tests(ticket_id: str) -> Any:
+    """Somebody is back from tests."""
+    with act() as a:
+        queueing.back_from_tests(a.session, a.actor, ticket_id, a.now)
+        a.answer = _back()
+    return a.sealed()
+
+
+@bp.post("/tickets/<ticket_id>/undo")
+@staff_required("doctor")
+def undo(ticket_id: str) -> Any:
+    """Take the last move of a ticket back, once."""
+    with act() as a:
+        ticket = queueing.undo(a.session, a.actor, ticket_id, a.now, meant=request.form.get("act", "")[:40])
+        a.answer = _back()
+    flash(_("%(ticket)s 的上一步撤销了。", ticket=ticket.ticket), "success")
+    return a.sealed()
+
+
+@bp.post("/sessions/<session_id>/late")
+@staff_required("doctor")
+def late(session_id: str) -> Any:
+    """Say how late one is: those who wait see it, and nobody loses a place by it."""
+    typed = request.form.get("minutes", "").strip()
+    with act() as a:
+        if not (typed.isascii() and typed.isdigit() and len(typed) <= MOST_DIGITS):
+            raise LateUnreadable()
+        queueing.say_late(a.session, a.actor, session_id, int(typed), a.now)
+        a.answer = see_other("doctor.queue", session=session_id)
+    flash(
+        _("候诊的人会看到：晚到 %(count)s 分钟。", count=int(typed)) if int(typed) else _("不再显示晚到。"), "success"
+    )
+    return a.sealed()
+
+
 def _back() -> dict[str, Any]:
     return see_other("doctor.queue", session=request.form.get("session"))
 
@@ -125,4 +178,13 @@ def _words(session: Session, sessions: list[SessionView], chosen: SessionView | 
         return {"sessions": sessions, "chosen": None, "board": None, "current": None, "visit_href": ""}
     found = boards.doctor_board(session, current_actor(), chosen.id, house().clock())
     href = url_for("doctor.visit", visit_id=found.visit_id) if found.visit_id else ""
-    return {"sessions": sessions, "chosen": chosen, "board": found, "current": found.line.current, "visit_href": href}
+    return {
+        "sessions": sessions,
+        "chosen": chosen,
+        "board": found,
+        "current": found.line.current,
+        "visit_href": href,
+        "marks_of": queue_words.MARKS,
+        "late_minutes": LATE_MINUTES,
+        "moves": event_words.TYPES,
+    }
