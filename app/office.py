@@ -21,7 +21,7 @@ from app.domain.calendar import instant
 from app.domain.errors import NotFound, Refused
 from app.domain.tickets import QUEUE_LETTERS
 from app.models import Clinic, Department, Room, Staff
-from app.services import planning, screens, staff
+from app.services import outbox, planning, screens, staff
 from app.web.house import house
 
 PASSWORD_BYTES = 12
@@ -43,6 +43,20 @@ def office() -> Iterator[tuple[Session, datetime]]:
 
 
 def init_office(app: Flask) -> None:
+    @app.cli.command("messages")
+    @click.option("--again", is_flag=True, help="Try the dead ones once more that are still worth sending.")
+    def messages_command(again: bool) -> None:
+        """Count the messages in each state, and say why some reached nobody. Names no person."""
+        if again:
+            with office() as (session, now):
+                click.echo(f"{outbox.try_again(session, now)} are tried again.")
+        with house().reading_session() as session:
+            depth, troubles = outbox.depth(session), outbox.troubles(session)
+        for state, count in sorted(depth.items()):
+            click.echo(f"{count:7} {state}")
+        for kind, state, reason, count in troubles:
+            click.echo(f"{count:7} {state}: {kind} ({reason})")
+
     @app.cli.command("create-clinic")
     @click.argument("name_zh")
     @click.argument("name_en")

@@ -26,7 +26,7 @@ from app.domain.errors import BadInput
 from app.domain.ids import new_ref
 from app.domain.orders import Analyte, State
 from app.models import Bound, ClinicalRecord, LabOrder, Patient, ReportVersion
-from app.services import disclosure, identity, queueing, results, rights
+from app.services import disclosure, identity, outbox, queueing, results, rights
 from app.services.clinics import Words
 from app.services.identity import Masked
 from app.services.orders import move, order_at_lab, record_act, report_rows
@@ -98,7 +98,7 @@ def work(session: Session, actor: Actor, clinic_id: str, now: datetime) -> LabWo
         LabOrder.state.in_([state.value for state in rules.OPEN])
         | (LabOrder.state.in_(("final", "amended")) & (LabOrder.changed_at > now - DONE_SHOWN_FOR))
     )
-    rows = session.scalars(query.order_by(LabOrder.ordered_at, LabOrder.id).limit(LISTED)).all()
+    rows = session.scalars(query.order_by(LabOrder.ordered_at, LabOrder.number).limit(LISTED)).all()
     people = identity.masked(session, {row.patient_ref for row in rows}, now)
 
     def lines(states: set[str]) -> tuple[WorkLine, ...]:
@@ -174,6 +174,8 @@ def sign(
     version = _add_version(session, actor, report, state, values, {}, now)
     rows = [order, report, *changed, version]
     record_act(session, actor, "report.signed", order, rows, now, {"status": state.value})
+    if is_final:
+        outbox.tell(session, order.patient_ref, "results", now, at=shown_from, key=f"results:{report.id}")
 
 
 def amend(
