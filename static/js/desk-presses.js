@@ -155,7 +155,7 @@ function post(press, token) {
   body.set("csrf_token", token);
   const abort = new AbortController();
   const timer = setTimeout(() => abort.abort(), ANSWER_WITHIN_MS);
-  const headers = { "X-Requested-With": "fetch", Accept: "application/json", "Idempotency-Key": press.key };
+  const headers = { "X-Requested-With": "fetch", Accept: "application/json", "Idempotency-Key": press.key, "X-Desk-Who": press.who };
   return fetch(press.url, { method: "POST", body, headers, credentials: "same-origin", signal: abort.signal, cache: "no-store" })
     .then((answer) => {
       const isJSON = (answer.headers.get("Content-Type") || "").indexOf("json") >= 0;

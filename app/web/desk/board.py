@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any
 
 from flask import render_template, request
@@ -16,12 +15,11 @@ from app.services import boards, clinics, queueing
 from app.services.boards import DeskDay, DeskRow
 from app.web import queue_words
 from app.web.desk import bp
+from app.web.desk.presses import mark_of
 from app.web.fragments import fragment
 from app.web.house import house
 from app.web.login import staff_required
 from app.web.transaction import act, current_actor, reading
-
-WHO_BYTES = 8
 
 
 @dataclass(frozen=True)
@@ -89,7 +87,7 @@ def words_of_board(clinic_id: str) -> dict[str, Any]:
         "doctors": _doctors(day),
         "marks_of": queue_words.MARKS,
         "now": now,
-        "who": sha256(f"desk\n{actor.ref}".encode()).hexdigest()[: 2 * WHO_BYTES],
+        "who": mark_of(actor),
     }
 
 

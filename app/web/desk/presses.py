@@ -8,18 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
+from hashlib import sha256
 from typing import Any
 
 from flask import Response, flash, jsonify, request
 
+from app.domain.actor import Actor
 from app.domain.errors import Refused, SignInNeeded
 from app.web.messages import status_words, words_for
-from app.web.transaction import Act, data, see_other
+from app.web.transaction import Act, current_actor, data, see_other
+
+MARK_LENGTH = 16
 
 
 def is_sent_by_page() -> bool:
     """Say whether the page's own script asks, and reads JSON or a fragment."""
     return request.headers.get("X-Requested-With") == "fetch"
+
+
+def mark_of(actor: Actor) -> str:
+    """Return a mark of who works at a page, so that what one person pressed is not sent as another's."""
+    return sha256(f"desk\n{actor.ref}".encode()).hexdigest()[:MARK_LENGTH]
 
 
 def answer(said: str) -> dict[str, Any]:
@@ -41,6 +50,8 @@ def press(view: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(view)
     def pressed(*args: Any, **kwargs: Any) -> Any:
+        if request.headers.get("X-Desk-Who") not in (None, mark_of(current_actor())):
+            raise SignInNeeded()  # somebody else signed in to this browser while the press waited
         try:
             return view(*args, **kwargs)
         except SignInNeeded:
