@@ -16,7 +16,7 @@ from flask_login import current_user
 from app.domain import passwords
 from app.domain.actor import Actor
 from app.domain.lockout import PinNotHere, TriedTooOften
-from app.services import pins, staff_signin
+from app.services import pins, staff_signin, websessions
 from app.web.device import is_known_device, this_device
 from app.web.house import house
 from app.web.i18n import page_of_ours
@@ -137,6 +137,9 @@ def _by_pin(area: str, owner: str | None, who: str, pin: str, next_page: str) ->
         if is_own:
             actor = pins.unlock(a.session, str(token), "pin", a.now)
         else:
+            if area:  # a cookie of one area: theirs, not the one before
+                coming, _roles = websessions.member_as_actor(a.session, who, "")
+                area = url_for(HOME[str(coming.role)]).split("/")[2] if coming else area
             token, actor = pins.switch(a.session, tried, a.now, replaces=token, area=area)
         a.answer = {"location": where_to(next_page if is_own or _suits(next_page, actor) else "", actor)}
     return a.sealed() if is_own else keep_token(a.sealed(), str(token), area)
