@@ -64,7 +64,7 @@ class VersionLine:
 def orders_of(session: Session, visit_ids: Iterable[str]) -> list[LabOrder]:
     """Return the orders of these visits, oldest first."""
     query = select(LabOrder).where(LabOrder.visit_id.in_(list(visit_ids)))
-    return list(session.scalars(query.order_by(LabOrder.ordered_at, LabOrder.id)))
+    return list(session.scalars(query.order_by(LabOrder.ordered_at, LabOrder.number)))
 
 
 def versions_of(session: Session, report_ids: Iterable[str]) -> list[ReportVersion]:
