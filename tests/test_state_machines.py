@@ -7,8 +7,8 @@ import re
 import pytest
 
 from app import ROOT
-from app.domain import booking, priorities, queueing
-from app.models import Appointment, Ticket
+from app.domain import booking, orders, prescribing, priorities, queueing
+from app.models import Appointment, LabOrder, Ticket
 
 PAGE = (ROOT / "docs" / "state-machines.md").read_text("utf-8")
 
@@ -25,7 +25,13 @@ def named(cell):
 
 
 @pytest.mark.parametrize(
-    ("heading", "table"), [("Tickets", queueing.TRANSITIONS), ("Appointments", booking.TRANSITIONS)]
+    ("heading", "table"),
+    [
+        ("Tickets", queueing.TRANSITIONS),
+        ("Appointments", booking.TRANSITIONS),
+        ("Laboratory orders", orders.TRANSITIONS),
+        ("Prescriptions", prescribing.TRANSITIONS),
+    ],
 )
 def test_what_may_follow_is_what_the_page_says(heading, table):
     written = {named(state).pop(): named(following) for state, _, _, following in rows(heading)}
@@ -64,8 +70,8 @@ def test_the_classes_are_what_the_page_says():
 
 @pytest.mark.parametrize(
     ("model", "states"),
-    [(Ticket, set(queueing.State)), (Appointment, {*booking.State, "released"})],
-    ids=["ticket", "appointment"],
+    [(Ticket, set(queueing.State)), (Appointment, {*booking.State, "released"}), (LabOrder, set(orders.State))],
+    ids=["ticket", "appointment", "lab_order"],
 )
 def test_the_database_takes_these_states_and_no_other(model, states):
     (check,) = [c for c in model.__table__.constraints if str(c.name or "").endswith("_state")]
