@@ -192,26 +192,20 @@ def _settle(session: Session, sitting: ClinicSession, now: datetime, limit: int)
     rank = session.get_one(Staff, sitting.clinician_ref).title_zh
     free = _candidates(session, sitting, rule.moving, now)
     lines = _lines(session, sitting, now)
-    for row in people:
+    found: dict[str, Candidate] = {}
+    for row in sorted(people, key=lambda one: one.starts_at):  # who comes first in the day chooses first
+        open_to = lines if row.state == "checked_in" else _open_to(session, row, rule.booking, sitting, free)
+        best = rules.choose(row.starts_at, rank, open_to) if row.state != "held" else None
+        if best is not None:
+            found[row.id] = best
+            if row.state == "booked":
+                free.remove(best)
+    for row in people:  # in subject order, as rows of several people are locked
         if row.state == "held":
             freeing.let_go(session, SYSTEM, row, now)
-            continue
-        if row.state == "checked_in":
-            best = rules.choose(row.starts_at, rank, lines)
-            _offer(session, row, None, best.session_id if best else None, row.starts_at, now, _day_end(sitting, now))
-            continue
-        best = rules.choose(row.starts_at, rank, _open_to(session, row, rule.booking, sitting, free))
-        if best is None:
-            _offer(session, row, None, None, None, now, _day_end(sitting, now))
-            continue
-        free.remove(best)
-        until_at = rules.offer_ends_at(rule.moving, best.starts_at, now)
-        _offer(session, row, best.slot_id, best.session_id, best.starts_at, now, until_at)
+        else:
+            _offer(session, row, found.get(row.id), rule.moving, sitting, now)
     return len(people)
-
-
-def _day_end(sitting: ClinicSession, now: datetime) -> datetime:
-    return max(sitting.ends_at, now) + ONE_DAY
 
 
 def _candidates(session: Session, sitting: ClinicSession, rule: MoveRule, now: datetime) -> list[Candidate]:
@@ -267,21 +261,19 @@ def _open_to(
 
 
 def _offer(
-    session: Session,
-    row: Appointment,
-    to_slot_id: str | None,
-    to_session_id: str | None,
-    to_at: datetime | None,
-    now: datetime,
-    until_at: datetime,
+    session: Session, row: Appointment, to: Candidate | None, rule: MoveRule, sitting: ClinicSession, now: datetime
 ) -> None:
+    """Offer somebody a slot, or another line where they wait already; or tell them that there is nothing to offer."""
+    until_at = max(sitting.ends_at, now) + ONE_DAY
+    if to is not None and to.slot_id:
+        until_at = rules.offer_ends_at(rule, to.starts_at, now)
     offer = MoveOffer(
         id=new_ref(),
         patient_ref=row.patient_ref,
         appointment_id=row.id,
         from_session_id=row.session_id,
-        to_slot_id=to_slot_id,
-        to_session_id=to_session_id,
+        to_slot_id=to.slot_id or None if to else None,
+        to_session_id=to.session_id if to else None,
         state="open",
         made_at=now,
         until_at=until_at,
@@ -290,8 +282,8 @@ def _offer(
     session.flush()
     detail = {
         "was_at": projected(row.starts_at),
-        "to_at": projected(to_at) if to_session_id else None,
-        "until": projected(until_at) if to_session_id else None,
+        "to_at": projected(to.starts_at) if to and to.slot_id else None,
+        "until": projected(until_at) if to else None,
     }
     events.record(
         session, "appointment.move_offered", SYSTEM, now, subject=row.patient_ref, objects=[offer], detail=detail
