@@ -187,3 +187,44 @@ def test_a_missing_field_of_a_rule_is_named():
     with pytest.raises(errors.RuleMalformed) as refused:
         booking.parse_rule(rule)
     assert refused.value.field == "days_ahead"
+
+
+# Limits, and the release of what was given back
+
+
+@pytest.mark.parametrize(
+    ("already", "scope"),
+    [
+        (booking.Open(of_account=0, of_device=0, holds=4), "holds"),
+        (booking.Open(of_account=12, of_device=0, holds=0), "account"),
+        (booking.Open(of_account=0, of_device=12, holds=0), "device"),
+    ],
+)
+def test_more_than_the_rule_allows_is_refused_with_what_was_too_many(already, scope):
+    with pytest.raises(booking.BookingLimit) as refused:
+        booking.require(booking.decide_limits(RULE, already))
+    assert refused.value.facts["scope"] == scope
+    less = booking.Open(of_account=11, of_device=11, holds=3)
+    assert booking.decide_limits(RULE, less) == Allowed()
+
+
+@given(draw=st.floats(0, 1), left=st.integers(0, 10_000))
+def test_a_slot_given_back_is_free_to_everybody_within_a_quarter_of_the_time_left(draw, left):
+    starts_at = NOON + left * MINUTE
+    free_from = booking.free_from(RULE, starts_at, NOON, draw)
+    assert NOON <= free_from <= NOON + 15 * MINUTE
+    assert free_from - NOON <= (starts_at - NOON) / 4
+    assert left <= 8 or free_from >= NOON + 2 * MINUTE
+
+
+def test_the_draw_decides_the_moment_between_the_least_and_the_most():
+    late = NOON + timedelta(days=1)
+    assert booking.free_from(RULE, late, NOON, 0.0) == NOON + 2 * MINUTE
+    assert booking.free_from(RULE, late, NOON, 1.0) == NOON + 15 * MINUTE
+
+
+def test_what_excludes_a_second_appointment_is_the_departments_day_or_the_session():
+    of_session = BookingRule(one_per=Scope.SESSION)
+    assert booking.exclusion(RULE, "s1", "d1", NOON) == booking.exclusion(RULE, "s2", "d1", NOON + 60 * MINUTE)
+    assert booking.exclusion(RULE, "s1", "d1", NOON) != booking.exclusion(RULE, "s1", "d1", NOON + 24 * 60 * MINUTE)
+    assert booking.exclusion(of_session, "s1", "d1", NOON) != booking.exclusion(of_session, "s2", "d1", NOON)
