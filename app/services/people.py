@@ -123,6 +123,8 @@ def bind(
         raise NotAChild()
     if relation == "family" and is_minor:
         raise NotGrownUp()
+    if isinstance(document, Passport):
+        name = document.name  # as printed
     account_ref = str(actor.ref)
     vault = vault_of(session)
     ref = vault.claim("document", document.key, new_ref())
