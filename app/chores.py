@@ -144,8 +144,6 @@ def _try(job: Job, house: Callable[[], House]) -> int | None:
         return None
     job.failures = 0
     job.due_at = time.monotonic() + (AT_ONCE_SECONDS if job.in_batches and count else job.every_seconds)
-    if count:
-        log.info("chore.done", chore=job.name, count=count)
     return count
 
 

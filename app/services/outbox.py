@@ -69,11 +69,15 @@ def tell(
     about: Iterable[tuple[str, str]] = (),
     **facts: str | int,
 ) -> bool:
-    """Write a message about a person, to be sent after the commit, not before `at`; tell whether it is a new one.
+    """Write a message about a person, to be sent after the commit, not before `at`; tell whether there is a new one.
 
-    `key` names what is said once only. `about` are rows by (type, id), for what may be said to depend on them.
+    `key` names what is said once only. `about` are rows by (type, id), for what may be said to depend on them. Of what happened so
+    long ago that it would come too late (history that is brought in), nothing is written.
     """
     connection = session.connection()
+    clock = session.info.get("clock")
+    if clock is not None and (at or now) + KINDS[kind].lasts <= clock():
+        return False
     if key is not None and connection.execute(_KNOWN, {"of": key}).first() is not None:
         return False
     row_id, starts_at = new_ref(), at or now
@@ -113,9 +117,9 @@ def is_due(session: Session, now: datetime) -> bool:
     return session.scalar(due.limit(1)) is not None
 
 
-def address(session: Session, ways: Ways, now: datetime) -> list[tuple[str, str]]:
+def address(session: Session, ways: Ways, now: datetime) -> list[tuple[str, str, str]]:
     """Turn messages to persons into messages to accounts, end what is too late, and mark as unknown what a sender that fell
-    left in its hands. Returns (kind, reason) of what ended here, for the log."""
+    left in its hands. Returns (kind, state, reason) of what ended here, for the log."""
     ended = []
     rows = session.scalars(
         select(OutboxMessage)
@@ -136,7 +140,7 @@ def address(session: Session, ways: Ways, now: datetime) -> list[tuple[str, str]
         elif row.state == "new":
             _spread(session, row, ways, now)
         if row.state in ("unknown", "dropped"):
-            ended.append((row.kind, str(row.reason)))
+            ended.append((row.kind, row.state, str(row.reason)))
     return ended
 
 

@@ -174,10 +174,10 @@ def init_metrics(app: Flask, settings: Settings, chores: Sequence[str]) -> None:
         )
         if "started" in g:
             ms = int((time.perf_counter() - g.started) * 1000)
-            for bucket in BUCKETS_MS:
-                if ms <= bucket:
-                    counters.add(f'mingzhen_request_seconds_bucket{{method="{method}",le="{bucket / 1000:g}"}}')
-            counters.add(f'mingzhen_request_seconds_bucket{{method="{method}",le="+Inf"}}')
+            bucket = next((f"{most / 1000:g}" for most in BUCKETS_MS if ms <= most), "+Inf")
+            counters.add(
+                f'mingzhen_request_seconds_bucket{{method="{method}",le="{bucket}"}}'
+            )  # summed up at the scrape
             counters.add(f'mingzhen_request_milliseconds_total{{method="{method}"}}', ms)
         if g.get("refusal"):
             counters.add("mingzhen_refusals_total")
@@ -219,8 +219,12 @@ def may_scrape(settings: Settings) -> bool:
 
 def _counted(counters: Counters) -> Iterator[str]:
     told: set[str] = set()
+    below: dict[str, int] = {}
     for name, value in counters.totals().items():
         family = name.partition("{")[0]
+        if family.endswith("_bucket"):  # a bucket holds those before it too
+            line = name.partition(",le=")[0]
+            value = below[line] = below.get(line, 0) + value
         if family not in told:
             told.add(family)
             kind = "gauge" if "_timestamp_" in family else "counter"

@@ -338,3 +338,9 @@ def test_an_asker_who_proved_nothing_hears_nothing_and_the_holder_does(ward, li,
     sending.send(post)
     [(number, text)] = phones.texts
     assert number == "+8613800138000" and "有人想关联您的档案" in text
+
+
+def test_what_happened_long_ago_is_not_told_when_it_is_brought_in(ward, li, post):
+    with ward.house.writing_session() as session:
+        assert not outbox.tell(session, li.ref, "called", ward.now - timedelta(days=3), ticket="A001")
+    assert rows(post) == []

@@ -82,7 +82,7 @@ def test_a_day_on_which_somebody_waits_is_not_closed(ward, doors, admin):
     live_a_day(ward)
     office = doors.staff(admin)
     page = office.get(f"/staff/admin/day/{DAY}")
-    assert page.status_code == 200 and "结束这一天" in page.text
+    assert page.status_code == 200 and "还有 1 人没有结束" in page.text and "/close" not in page.text
     answer = office.post(f"/staff/admin/day/{DAY}/close", clinic=ward.clinic)
     assert answer.status_code == 409 and "还有 1 人没有结束" in answer.text
     assert office.post("/staff/admin/day/2026-03-03/close", clinic=ward.clinic).status_code == 409
