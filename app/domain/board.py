@@ -9,6 +9,9 @@ from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 
+from app.domain import rulebook
+from app.domain.errors import RuleMalformed
+
 
 class Place(StrEnum):
     """Where a visit of today stands for the desk, in the order of the board."""
@@ -67,7 +70,7 @@ def verbs_of(
 
 @dataclass(frozen=True)
 class WaitLevels:
-    """From how many minutes on a wait is long, and very long. A clinic's own stand under "desk" among its rules."""
+    """From how many minutes on a wait is long, and very long. A clinic's own stand under "waits" among its rules."""
 
     long_minutes: int = 30
     very_long_minutes: int = 60
@@ -82,14 +85,14 @@ class WaitLevels:
 def parse_levels(stored: Mapping[str, object] | None) -> WaitLevels:
     """Return the levels that a clinic's rules hold; the usual ones where they hold none.
 
-    Raises ValueError for levels that are none: whoever stored them is at fault.
+    Raises RuleMalformed for levels that are none: whoever stored them is at fault.
     """
-    if not stored:
+    if stored is None:
         return WaitLevels()
-    long, very = stored.get("long_minutes"), stored.get("very_long_minutes")
-    if type(long) is not int or type(very) is not int or not 0 < long < very:
-        raise ValueError("a clinic's waits need 0 < long_minutes < very_long_minutes")
-    return WaitLevels(long, very)
+    levels = rulebook.parse_numbers(WaitLevels, stored)
+    if not 0 < levels.long_minutes < levels.very_long_minutes:
+        raise RuleMalformed("very_long_minutes")
+    return levels
 
 
 def minutes_between(since: datetime, now: datetime) -> int:

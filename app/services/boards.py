@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -21,6 +22,7 @@ from app.domain import queueing as rules
 from app.domain.actor import Actor
 from app.domain.board import Place, WaitLevels, parse_levels, place_of, verbs_of
 from app.domain.errors import NotFound, TicketUnreadable
+from app.domain.own_codes import OwnCodeUnknown, is_own_code
 from app.domain.priorities import rank_of
 from app.domain.queueing import QueueEntry
 from app.domain.tickets import format_ticket, parse_ticket
@@ -37,7 +39,7 @@ from app.models import (
     Ticket,
     Visit,
 )
-from app.services import clinics, identity, lines, masks, rights
+from app.services import checkin, clinics, identity, lines, masks, rights
 from app.services.clinics import SessionView, Words
 from app.services.identity import Masked
 from app.services.lines import LineView, TicketView
@@ -137,7 +139,7 @@ def desk_board(session: Session, actor: Actor, clinic_id: str, now: datetime) ->
         rows=tuple(rows),
         rooms=tuple(_rooms(clinics.sessions_in(session, clinic_id, now), rows)),
         people=people,
-        levels=parse_levels(session.get_one(Clinic, clinic_id).rules.get("desk")),
+        levels=parse_levels(session.get_one(Clinic, clinic_id).rules.get("waits")),
     )
 
 
@@ -160,10 +162,14 @@ def opened_row(session: Session, actor: Actor, appointment_id: str, now: datetim
 
 def find(session: Session, actor: Actor, clinic_id: str, typed: str, now: datetime) -> tuple[DeskRow, ...]:
     """Return the rows of the board that typed or scanned text names: a ticket ("A001"), the last four digits of the phone
-    on file, a slip's link. Text that is none of these names nobody. Raises NotAllowed.
+    on file, a slip's link, the code that somebody's own phone shows. Text that is none of these names nobody. Raises NotAllowed.
     """
     board = desk_board(session, actor, clinic_id, now)
     text = typed.strip()
+    if is_own_code(text):
+        with suppress(OwnCodeUnknown):
+            visit = checkin.visit_of_own_code(session, actor, clinic_id, text, now)
+            return tuple(row for row in board.rows if row.id == visit)
     for finder in FINDERS:
         found = finder(session, board, text)
         if found is not None:

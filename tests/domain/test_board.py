@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.board import Place, WaitLevels, minutes_between, parse_levels, place_of, verbs_of
-from app.domain.queueing import State
+from app.domain.errors import RuleMalformed
+from app.domain.queueing import ACTIVE, State
 
 APPOINTMENTS = ("booked", "checked_in", "in_consult", "completed", "no_show", "cancelled")
 
@@ -30,8 +31,6 @@ def test_a_visit_stands_where_its_ticket_says_once_there_is_one(appointment, tic
 
 
 def test_every_state_of_a_ticket_has_its_place_and_who_still_waits_for_something_is_not_done():
-    from app.domain.queueing import ACTIVE
-
     for state in State:
         assert (place_of("checked_in", state.value) is Place.DONE) == (state not in ACTIVE)
 
@@ -55,7 +54,7 @@ def test_a_wait_is_long_from_thirty_minutes_and_very_long_from_sixty(minutes, le
 
 def test_a_clinic_has_its_own_levels_and_the_usual_ones_where_it_says_nothing():
     assert parse_levels({"long_minutes": 10, "very_long_minutes": 20}).level(12) == "long"
-    assert parse_levels(None) == parse_levels({}) == WaitLevels()
+    assert parse_levels(None) == WaitLevels()
 
 
 @pytest.mark.parametrize(
@@ -66,10 +65,11 @@ def test_a_clinic_has_its_own_levels_and_the_usual_ones_where_it_says_nothing():
         {"long_minutes": "10", "very_long_minutes": 20},
         {"long_minutes": True, "very_long_minutes": 20},
         {"long_minutes": 10},
+        {},
     ],
 )
 def test_levels_that_are_none_are_refused(wrong):
-    with pytest.raises(ValueError):
+    with pytest.raises(RuleMalformed):
         parse_levels(wrong)
 
 
