@@ -2,6 +2,7 @@
 // Rests while the page is hidden, looks at once when it is seen again, slows down while the network is lost.
 
 const SLOWEST_SECONDS = 30;
+const LONGEST_ANSWER_SECONDS = 15; // a request that a sleeping phone left behind is never answered, and never fails
 
 export function start(element, startWithin) {
   const body = element.querySelector("[data-poll-body]");
@@ -12,7 +13,8 @@ export function start(element, startWithin) {
   let shown = null;
   let failures = 0;
   let timer = null;
-  let asking = false;
+  let askedAt = 0; // 0: nothing is asked
+  let turn = 0;
 
   function later() {
     clearTimeout(timer);
@@ -21,14 +23,18 @@ export function start(element, startWithin) {
   }
 
   function look() {
-    if (asking || !element.isConnected) return;
+    if (!element.isConnected || (askedAt && Date.now() - askedAt < LONGEST_ANSWER_SECONDS * 1000)) return;
     if (document.documentElement.classList.contains("ih-covered")) return later(); // locked: nothing is shown, nothing asked
-    asking = true;
+    askedAt = Date.now();
+    turn += 1;
+    const mine = turn;
     clearTimeout(timer);
+    timer = setTimeout(look, (LONGEST_ANSWER_SECONDS + 1) * 1000);
     const headers = { "X-Requested-With": "fetch", Accept: "text/html" };
     if (tag) headers["If-None-Match"] = tag;
     fetch(element.dataset.url, { headers, credentials: "same-origin", cache: "no-store" })
       .then((answer) => {
+        if (mine !== turn) return null;
         // Signed out, moved to another state, or no longer ours: the whole page knows the way on, the fragment does not.
         if (answer.redirected || answer.status === 401 || answer.status === 403 || answer.status === 404) {
           window.location.reload();
@@ -40,16 +46,19 @@ export function start(element, startWithin) {
         return answer.text();
       })
       .then((text) => {
+        if (mine !== turn) return; // too late: a later look has asked again
         failures = 0;
         if (lost) lost.hidden = true;
         if (text !== null && bare(text) !== shown) show(text);
       })
       .catch(() => {
+        if (mine !== turn) return;
         failures += 1;
         if (lost && failures > 1) lost.hidden = false;
       })
       .then(() => {
-        asking = false;
+        if (mine !== turn) return;
+        askedAt = 0;
         later();
       });
   }
@@ -76,6 +85,9 @@ export function start(element, startWithin) {
     if (!document.hidden) look();
   });
   window.addEventListener("online", look);
+  window.addEventListener("pageshow", (event) => {
+    if (event.persisted) look(); // from the browser's own memory, as it was left
+  });
   element.addEventListener("poll:look", look); // asked for by the page itself: something was done
   later();
 }

@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, CDPSession, Page, expect, sync_playwrig
 from app.services import lines, queueing, screens
 from tests.browser import LAUNCH_ARGUMENTS, chromium_path
 from tests.fixtures_visit import Ward
+from tests.live import wait_until
 from tests.served import lend_cookie, served
 
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
@@ -165,7 +166,7 @@ def test_each_call_and_recall_is_read_once_in_both_languages_after_a_press(telev
     television.goto(f"{base}/screen/")
     assert television.evaluate("window.heard") == []  # nobody pressed anything yet
     television.get_by_role("button", name="打开声音").click()
-    television.wait_for_function("window.heard.length === 4")  # two numbers were called a moment ago
+    wait_until(lambda: len(television.evaluate("window.heard")) == 4)  # two numbers were called a moment ago
     zh, en = television.evaluate("window.heard.slice(0, 2)")
     assert zh == ["zh-CN", "请 A 零 一 零 号，A 零 一 零 号，请到1诊室就诊。"]
     assert en == ["en-US", "Number A, zero, one, zero, please go to Room 1."]
@@ -176,7 +177,7 @@ def test_each_call_and_recall_is_read_once_in_both_languages_after_a_press(telev
     ward.clock.now += timedelta(seconds=5)
     ward.do(queueing.recall, ward.chen, first)
     look(television)
-    television.wait_for_function("window.heard.length === 6")
+    wait_until(lambda: len(television.evaluate("window.heard")) == 6)
     assert television.evaluate("window.heard[4]") == zh
 
 
@@ -184,7 +185,7 @@ def test_a_reload_reads_nothing_twice(television, base, ward):
     fill(ward)
     television.goto(f"{base}/screen/")
     television.get_by_role("button", name="打开声音").click()
-    television.wait_for_function("window.heard.length === 4")
+    wait_until(lambda: len(television.evaluate("window.heard")) == 4)
     television.reload()
     expect(television.get_by_role("button", name="声音已打开")).to_be_visible()
     look(television)
