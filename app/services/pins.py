@@ -74,7 +74,9 @@ def begin_try(session: Session, device: bytes, staff_ref: str, now: datetime) ->
         select(StaffDevice).where(StaffDevice.device == device, StaffDevice.staff_ref == staff_ref)
     ).first()
     own = session.get(StaffSignIn, staff_ref)
-    roles = websessions.roles_of(session, staff_ref)
+    member, roles = session.get(Staff, staff_ref), websessions.roles_of(session, staff_ref)
+    if member is None or member.disabled_at is not None or not roles:
+        raise PinNotHere()
     if (
         row is None
         or own is None

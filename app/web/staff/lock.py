@@ -74,7 +74,7 @@ def _page(
     owner = _owner()
     with reading() as session:
         here = pins.people_here(session, this_device().key, house().clock())
-        name = staff_signin.names_of(session, owner)[1:] if owner else ("", "")
+        login, *name = staff_signin.names_of(session, owner) if owner else ("", "", "")
     others = [(p.staff_ref, (p.name_zh, p.name_en)) for p in here if p.staff_ref != owner]
     is_locked = not current_user.is_authenticated
     if owner is None and not others:
@@ -83,6 +83,7 @@ def _page(
     page = render_template(
         "staff/lock_page.html",
         owner=owner,
+        login=login,
         owner_name=name,
         others=others,
         is_locked=is_locked,

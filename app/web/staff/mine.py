@@ -37,11 +37,13 @@ def _page(errors: dict[str, str], status: int = 200) -> Any:
         qr, secret = to_scan(session, actor.ref) if begun else (None, "")
         rows = [(device_words(one.device), one) for one in sittings.own(session, actor, house().clock())]
         has_pin = pins.has_pin(session, actor.ref)
+        login = staff_signin.names_of(session, actor.ref)[0]
     page = render_template(
         "staff/me.html",
         sittings=rows,
         errors=errors,
         has_pin=has_pin,
+        login=login,
         may_have_pin=not NEEDS_SECOND_FACTOR.intersection(current_user.roles),
         is_enrolled=enrolled,
         qr=qr,

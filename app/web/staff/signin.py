@@ -35,12 +35,14 @@ log = structlog.get_logger()
 @public
 def sign_in() -> Any:
     """Show the form; who is half-way in goes on where they were."""
+    standing, next_page = staff_standing(), request.args.get("next", "")
+    if request.args.get("anew"):  # somebody else, whoever sits here now
+        return _page({}, "", next_page)
     if current_user.is_authenticated:
         return redirect(url_for("staff.home"), code=303)
-    standing, next_page = staff_standing(), request.args.get("next", "")
-    if standing is not None and standing.needs and not request.args.get("anew"):
+    if standing is not None and standing.needs:
         return redirect(url_for("staff.step", next=next_page), code=303)
-    if standing is not None and standing.is_locked and not request.args.get("anew"):
+    if standing is not None and standing.is_locked:
         return redirect(url_for("staff.lock_page", area=standing.area or None, next=next_page), code=303)
     return _page({}, "", next_page)
 
@@ -141,8 +143,9 @@ def step() -> Any:
 
 def _step_page(half: Standing, errors: dict[str, str], next_page: str, status: int = 200) -> Any:
     words: dict[str, Any] = {"step": half.needs[0], "errors": errors, "next": next_page, "qr": None, "secret": ""}
-    if half.needs[0] == "enrol":
-        with reading() as session:
+    with reading() as session:
+        words["login"] = staff_signin.names_of(session, half.owner_ref)[0]
+        if half.needs[0] == "enrol":
             words["qr"], words["secret"] = to_scan(session, half.owner_ref)
     return make_response(render_template("staff/step.html", **words), status)
 
