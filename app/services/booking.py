@@ -56,6 +56,7 @@ class AppointmentView:
     ticket: str | None = None
     ticket_state: str | None = None
     cancelled_by: str | None = None
+    is_stopped: bool = False  # its session does not take place
 
     @property
     def is_open(self) -> bool:
@@ -304,4 +305,5 @@ def _view(
         ticket=format_ticket(ticket.letter, ticket.number) if ticket else None,
         ticket_state=ticket.state if ticket else None,
         cancelled_by=row.cancelled_by,
+        is_stopped=sitting.stopped_at is not None,
     )

@@ -67,7 +67,7 @@ def read_standing(session: Session, actor: Actor, now: datetime) -> Standing:
     booked = [view for view in seen if view.state in OPEN_BEFORE_QUEUE]
     done = [appointment_card(view, names, now) for view in seen if view.state == "completed"]
     cards = tuple(appointment_card(view, names, now) for view in booked)
-    windows = [checkin.visit_window(session, card.appointment, now) for card in cards]
+    windows = checkin.windows_of(session, [card.appointment for card in cards], now)
     if not names:
         return Standing(_first_step(people.links_of(session, str(actor.ref))), tickets, cards, names, Asked())
     asked = read_asked(session, actor, now)
@@ -85,6 +85,8 @@ def appointment_card(view: AppointmentView, names: dict[str, str], now: datetime
 
 def appointment_words(view: AppointmentView) -> tuple[str, str]:
     """Return (words, tone) of an appointment's state."""
+    if view.state == "booked" and view.is_stopped:
+        return _("医生停诊"), "warn"
     known: dict[str, tuple[str, str]] = {
         "held": (_("待确认"), "wait"),
         "expired": (_("已放号"), "off"),
