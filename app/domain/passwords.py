@@ -18,14 +18,15 @@ FEWEST_DIFFERENT = 5  # characters
 MOST_BESIDE = 4  # characters beside the common words
 
 # Written by us from what lists of leaked passwords have in common, English and Pinyin.
-COMMON = (
+WORDS = (
     "password passw0rd passwort senha welcome letmein login signin admin administrator root user guest test demo default "
     "changeme secret master access qwerty qwertyuiop asdfgh asdfghjkl zxcvbn zxcvbnm qazwsx qazwsxedc 1qaz2wsx 3edc4rfv 1q2w3e4r5t "
     "iloveyou sunshine princess dragon monkey football baseball superman batman shadow michael jordan charlie freedom whatever "
     "trustno starwars computer internet windows google apple samsung summer winter spring autumn monday friday january "
     "woaini woaiwo woaini1314 5201314 nihao zhongguo china beijing shanghai hospital yiyuan doctor yisheng nurse hushi health "
     "medical clinic menzhen mingzhen patient staff tablet desk hello abc abcd abcde abcdef correcthorsebatterystaple"
-).split()  # noqa: SIM905 (one word a line would be a page)
+)
+COMMON = tuple(WORDS.split())
 PLAIN = str.maketrans("013457@$!|", "oieastasil")
 RUNS = (
     "0123456789012345678901234567890",
