@@ -2,6 +2,7 @@
 
     calling      the next one into the room, once more, nobody came, back into the line, begin, finish
     moving       away for tests and back, left, to another room or department, a clinician who is late
+    transferring to another department, with a number of its own
     favouring    priority classes: granting one, taking it away
     undoing      the last move, once
 
@@ -21,11 +22,12 @@ from app.services import events
 from app.services.calling import call_next, finish, pass_, put_back, recall, start
 from app.services.favouring import grant_priority, withdraw_priority
 from app.services.moving import back_from_tests, leave, move, move_by_consent, say_late, send_to_tests
+from app.services.transferring import departments_beside, transfer
 from app.services.undoing import undo
 
 __all__ = [
-    "back_from_tests", "call_next", "finish", "grant_priority", "is_board_recorded", "leave", "move", "move_by_consent", "pass_",
-    "put_back", "recall", "record_board", "say_late", "send_to_tests", "start", "undo", "withdraw_priority",
+    "back_from_tests", "call_next", "departments_beside", "finish", "grant_priority", "is_board_recorded", "leave", "move", "move_by_consent", "pass_",
+    "put_back", "recall", "record_board", "say_late", "send_to_tests", "start", "transfer", "undo", "withdraw_priority",
 ]  # fmt: skip
 
 

@@ -78,7 +78,8 @@ def replay_day(session: Session, day_on: date, clinic_id: str | None = None) -> 
             if found is not None:
                 found.newest[one["id"]] = one
                 found.moves += [(moves[o["id"]], o) for o in own["objects"] if o["id"] in moves]
-                found.replay.apply(_fact(found, event.type, at, own, one, moves))
+                if not _is_arrival(found, event.type, own, one):
+                    found.replay.apply(_fact(found, event.type, at, own, one, moves))
             elif clinic_id is None and session.get(Ticket, one["id"]) is None:
                 strays.append(f"{event.type} {own['detail'].get('ticket', '')}".strip())
     return DayReplay(tuple(_compared(session, day) for day in days), tuple(strays))
@@ -116,6 +117,11 @@ def _events(session: Session, day_on: date) -> Iterator[tuple[Event, datetime, d
     for event in session.scalars(query):
         opened, own = events.read_event(session, event)
         yield event, datetime.fromisoformat(opened["at"]), own
+
+
+def _is_arrival(day: _Day, kind: str, own: dict[str, Any], one: dict[str, Any]) -> bool:
+    """Say whether this is the ticket that a transfer led to: it was issued by an event of its own and only learns its origin."""
+    return kind == "ticket.transferred" and own["detail"].get("to") == lines.number_of(day.rows[one["id"]])
 
 
 def _fact(

@@ -7,11 +7,12 @@ from datetime import timedelta
 import pytest
 
 from app.domain.actor import SYSTEM, Actor
-from app.domain.errors import NotAllowed, NotFound, RoomBusy, TicketMoved
+from app.domain.calendar import hospital_day
+from app.domain.errors import AlreadyBooked, NotAllowed, NotFound, RoomBusy, TicketMoved
 from app.domain.priorities import NoPriority, PriorityNotDue, PriorityNoteMissing, PriorityUnknown
 from app.domain.queueing import CannotUndo, LateUnreadable, MoveElsewhere, MoveNowhere
 from app.models import Appointment, ClinicSession, PriorityGrant, Slot, Ticket, Visit
-from app.services import lines, planning, queueing
+from app.services import lines, planning, queueing, replaying
 
 
 def numbers(ward, actor, session_id):
@@ -298,6 +299,55 @@ def test_whoever_accepts_an_offer_is_moved_as_themselves(ward):
     assert ward.do(queueing.move_by_consent, who.actor, ticket, to).clinician_ref == ward.lin.ref
     with pytest.raises(NotFound):
         ward.do(queueing.move_by_consent, ward.person().actor, ticket, ward.expert)
+
+
+# Another department
+
+
+def test_another_department_goes_on_with_a_number_of_its_own(ward):
+    who = ward.person()
+    ward.waiting(ward.pool)
+    ticket = ward.waiting(who=who)
+    new = ward.do(queueing.transfer, ward.desk, ticket, ward.pool)
+    assert (new.ticket, new.origin, new.state, new.before) == ("B002", "A001", "waiting", 1)
+    assert ward.look(lines.ticket, ticket).state == "transferred"
+    assert last(ward, new) == ("ticket.transferred", {"ticket": "A001", "to": "B002"})
+    assert [t.ticket for t in ward.look(lines.tickets_of, who.actor)] == ["B002"]
+    with ward.house.reading_session() as session:
+        states = {
+            a.slot_id is None: (a.state, a.cancelled_by)
+            for a in session.query(Appointment).filter_by(patient_ref=who.ref)
+        }
+        assert states == {False: ("cancelled", "clinic"), True: ("checked_in", None)}
+        assert replaying.replay_day(session, hospital_day(ward.now)).is_equal
+    with pytest.raises(CannotUndo):
+        ward.do(queueing.undo, ward.desk, ticket)
+
+
+def test_who_is_transferred_and_back_gets_a_new_number_each_time(ward):
+    ticket = ward.waiting()
+    there = ward.do(queueing.transfer, ward.desk, ticket, ward.pool)
+    back = ward.do(queueing.transfer, ward.desk, there.id, ward.expert)
+    assert (there.ticket, back.ticket, back.origin) == ("B001", "A002", "B001")
+    with ward.house.reading_session() as session:
+        assert replaying.replay_day(session, hospital_day(ward.now)).is_equal
+
+
+def test_a_transfer_goes_to_another_queue_of_the_clinics_day_and_only_from_the_line(ward):
+    who = ward.person()
+    ticket = ward.waiting(who=who)
+    with pytest.raises(MoveNowhere):
+        ward.do(queueing.transfer, ward.desk, ticket, ward.expert)
+    with pytest.raises(NotAllowed):
+        ward.do(queueing.transfer, ward.chen, ticket, ward.pool)
+    beside = ward.look(queueing.departments_beside, ward.look(lines.ticket, ticket))
+    assert {view.id for view in beside} == {ward.pool, ward.pool_too}
+    ward.booked(who, ward.pool)
+    with pytest.raises(AlreadyBooked):
+        ward.do(queueing.transfer, ward.desk, ticket, ward.pool)
+    ward.do(queueing.call_next, ward.chen, ward.expert)
+    with pytest.raises(TicketMoved):
+        ward.do(queueing.transfer, ward.desk, ticket, ward.pool)
 
 
 # Late
