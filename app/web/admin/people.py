@@ -13,6 +13,7 @@ from flask_login import current_user
 from app.services import rights, staff
 from app.web.admin import bp
 from app.web.house import house
+from app.web.i18n import language_tag
 from app.web.login import staff_required
 from app.web.messages import words_for
 from app.web.transaction import act, reading, see_other
@@ -38,7 +39,8 @@ def people() -> Any:
 
 def _choices(clinics: list[tuple[str, str, str]]) -> list[tuple[str, str]]:
     """Return the clinics in which the admin may give roles: their own."""
-    return [(ref, zh) for ref, zh, _en in clinics if ref in current_user.actor.clinics]
+    is_english = language_tag() == "en"
+    return [(ref, en if is_english else zh) for ref, zh, en in clinics if ref in current_user.actor.clinics]
 
 
 def _page(errors: dict[str, str], typed: dict[str, str], status: int = 200, made: dict[str, str] | None = None) -> Any:
