@@ -17,7 +17,7 @@ from app.domain import booking as booking_rules
 from app.domain import waitlist as rules
 from app.domain.actor import Actor
 from app.domain.booking import AppointmentFacts
-from app.domain.calendar import day_bounds, hospital_day
+from app.domain.calendar import ONE_DAY, day_bounds, hospital_day
 from app.domain.errors import AlreadyBooked, Conflict, NotFound, SlotPast, SlotStopped, SlotTooFar
 from app.domain.ids import new_ref
 from app.domain.waitlist import InLine, OfferOver, WaitlistClosed, WaitlistFull, WaitlistNotNeeded
@@ -71,8 +71,9 @@ def join(
             or not yet. WaitlistFull, AlreadyBooked, BookingPaused: as the rules decide.
     """
     rights.act_for(session, actor, patient_ref, now)
-    department, clinic = _place(session, department_id, session_id, day_on)
+    department, clinic = _place(session, department_id, session_id)
     department_id = department.id
+    day_on = _day_of_line(session, department_id, session_id, day_on, now)
     known = session.scalar(
         select(WaitlistEntry).where(
             WaitlistEntry.patient_ref == patient_ref,
@@ -156,8 +157,10 @@ def entries_of(session: Session, actor: Actor, now: datetime) -> list[EntryView]
         return []
     which = and_(
         or_(*whose),
-        WaitlistEntry.day_on >= hospital_day(now),
-        or_(WaitlistEntry.state.in_(IN_LINE), WaitlistEntry.state == "lapsed"),
+        or_(
+            WaitlistEntry.state.in_(IN_LINE),
+            and_(WaitlistEntry.state == "lapsed", WaitlistEntry.day_on >= hospital_day(now)),
+        ),
     )
     return _views(session, which, now)
 
@@ -170,18 +173,32 @@ def entry(session: Session, actor: Actor, entry_id: str, now: datetime) -> Entry
 # Private
 
 
-def _place(
-    session: Session, department_id: str | None, session_id: str | None, day_on: date
-) -> tuple[Department, Clinic]:
+def _place(session: Session, department_id: str | None, session_id: str | None) -> tuple[Department, Clinic]:
     if session_id is not None:
         sitting = session.get(ClinicSession, session_id)
-        if sitting is None or sitting.day_on != day_on:
+        if sitting is None:
             raise NotFound()
         department_id = sitting.department_id
     department = session.get(Department, department_id) if department_id else None
     if department is None:
         raise NotFound()
     return department, session.get_one(Clinic, department.clinic_id)
+
+
+def _day_of_line(session: Session, department_id: str, session_id: str | None, day_on: date, now: datetime) -> date:
+    """Return the day by which the line goes: that of the sessions with slots on `day_on`, which may have begun before midnight."""
+    from_at, to_at = day_bounds(day_on)
+    which = ClinicSession.id == session_id if session_id is not None else ClinicSession.department_id == department_id
+    days = session.scalars(
+        select(ClinicSession.day_on)
+        .join(Slot, Slot.session_id == ClinicSession.id)
+        .where(which, ClinicSession.day_on.in_((day_on, day_on - ONE_DAY)))
+        .where(Slot.starts_at > now, Slot.starts_at >= from_at, Slot.starts_at < to_at)
+        .distinct()
+    ).all()
+    if not days and session_id is not None:
+        raise NotFound()
+    return max(days, default=day_on)
 
 
 def _require_worth_waiting(

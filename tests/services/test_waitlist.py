@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from app.domain.calendar import hospital_day
 from app.domain.errors import AlreadyBooked, HoldExpired, NotFound, SlotTaken
 from app.domain.waitlist import OfferOver, WaitlistFull, WaitlistNotNeeded
-from app.models import Appointment, Clinic
+from app.models import Appointment, Clinic, Slot
 from app.services import booking, clinics, offers, stopping, waitlist
 from app.services.stopping import StopReason
 
@@ -189,3 +189,16 @@ def test_nobody_touches_a_strangers_place(ward, full):
     for verb in (waitlist.leave, waitlist.accept, waitlist.entry):
         with pytest.raises(NotFound):
             ward.do(verb, stranger.actor, place.id)
+
+
+def test_a_session_that_runs_past_midnight_has_one_line_whichever_day_its_slots_are_on(ward):
+    who, other = ward.person(), ward.person()
+    ward.clock.now = ward.now.replace(hour=15, minute=0)  # 23:00
+    session_id = ward.plan_again()  # until 01:00
+    with ward.house.writing_session() as session:
+        session.execute(update(Slot).values(free_from=ward.now + timedelta(hours=5)))
+    tomorrow = hospital_day(ward.now + timedelta(hours=2))
+    assert ward.do(waitlist.join, who.actor, who.ref, None, tomorrow, session_id=session_id).ahead == 0
+    assert ward.do(waitlist.join, other.actor, other.ref, ward.department, tomorrow).ahead == 1
+    assert ward.do(offers.run) == 2
+    assert [entry(ward, one).state for one in (who, other)] == ["offered", "offered"]

@@ -71,11 +71,12 @@ def times_page(refused: Refused | None, day_on: date | None = None) -> Any:
             for view in clinics.doctors(session, department_id, chosen_on, now)
         ]
         names = identity.names_of(session, str(current_actor().ref))
+        line_days = {view.day_on for view, _ in doctors}  # of sessions that began before midnight, the day before
         waiting = [
             entry
             for entry in waitlist.entries_of(session, current_actor(), now)
             if entry.department_id == department_id
-            and entry.day_on == chosen_on
+            and entry.day_on in line_days
             and entry.state in ("waiting", "offered")
         ]
     person = request.args.get("person") or browser.get("person")
