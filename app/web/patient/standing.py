@@ -119,6 +119,9 @@ def _first_step(pending: list[people.LinkView]) -> Step:
         if link.relation == "self":
             text = _("医院已有这份证件的记录。用短信验证码，或到前台，都行。")
             return Step(_("还差一步：证明是您本人"), text, "go", over=link.name, href=page, button=_("去核对"))
+        if link.relation == "family":
+            text = _("家人把收到的码告诉您，就是同意您替他办理。")
+            return Step(_("还差一步：家人本人同意"), text, "wait", over=link.name, href=page, button=_("看怎么办"))
         return Step(
             _("还差一步：到前台核对"),
             _("带上您和孩子的证件，到任一前台核对一次。"),
