@@ -180,8 +180,7 @@ def csv_text(lines: Iterable[Line], clinic: str, day: str, position: Position, m
 
 def safe_cell(value: str) -> str:
     """Return a value that no spreadsheet takes for a formula: OWASP, "CSV Injection". A name can begin with any character."""
-    stripped = value.lstrip(" \n")
-    return f"'{value}" if value.startswith(FORMULA_STARTS) or stripped.startswith(FORMULA_STARTS) else value
+    return f"'{value}" if value.lstrip(" \n").startswith(FORMULA_STARTS) else value
 
 
 def digest(text: str) -> str:
