@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import event, select
 
 from app.domain.actor import SYSTEM
-from app.models import Appointment, ClinicSession, Event, Patient
-from app.services import boards, lines, masks, people, planning, queueing, slips
+from app.domain.board import WaitLevels
+from app.models import Appointment, Clinic, ClinicSession, Event, Patient
+from app.services import boards, clinics, lines, masks, people, planning, queueing, slips
 from app.web.desk.presses import mark_of
 from tests.browsing import Browser
 
@@ -337,3 +339,15 @@ def test_the_desks_pages_work_without_a_script(doors, ward):
     assert '<noscript><meta http-equiv="refresh"' in page and f'href="/staff/desk/visits/{visit}"' in page
     opened = desk.get(f"/staff/desk/visits/{visit}").text
     assert f'action="/staff/desk/visits/{visit}/check-in"' in opened and "返回看板" in opened
+
+
+def test_a_clinic_that_sets_its_own_levels_has_them_on_its_board_and_keeps_them_when_another_rule_changes(ward):
+    with ward.house.writing_session() as session:
+        clinic = session.get_one(Clinic, ward.clinic)
+        kept = replace(clinics.rules_of(clinic), waits=WaitLevels(5, 10))
+        clinic.rules = clinics.format_rules(kept)
+    assert board_of(ward).levels == WaitLevels(5, 10)
+    with ward.house.writing_session() as session:
+        clinic = session.get_one(Clinic, ward.clinic)
+        clinic.rules = clinics.format_rules(clinics.rules_of(clinic))
+    assert board_of(ward).levels == WaitLevels(5, 10)
