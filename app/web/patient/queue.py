@@ -37,7 +37,7 @@ def leave_queue(ticket_id: str) -> Any:
     with reading() as session:
         card = _card(session, ticket_id)
     return (
-        render_template("patient/leave.html", card=card)
+        render_template("patient/leave_queue.html", card=card)
         if card.leave_href
         else redirect(url_for("patient.queue"), code=303)
     )
