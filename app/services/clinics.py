@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from app.domain import booking as booking_rules
 from app.domain import checkin as checkin_rules
 from app.domain import rulebook
+from app.domain.board import WaitLevels, parse_levels
 from app.domain.calendar import ONE_DAY, day_bounds, hospital_day
 from app.domain.errors import NotFound
 from app.domain.stopping import MoveRule
@@ -44,6 +45,7 @@ class ClinicRules:
     waitlist: WaitlistRule = field(default_factory=WaitlistRule)
     strikes: StrikeRule = field(default_factory=StrikeRule)
     moving: MoveRule = field(default_factory=MoveRule)
+    waits: WaitLevels = field(default_factory=WaitLevels)
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,7 @@ def rules_of(clinic: Clinic) -> ClinicRules:
         waitlist=rulebook.parse_numbers(WaitlistRule, clinic.rules["waitlist"]),
         strikes=rulebook.parse_numbers(StrikeRule, clinic.rules["strikes"]),
         moving=rulebook.parse_numbers(MoveRule, clinic.rules["moving"]),
+        waits=parse_levels(clinic.rules.get("waits")),
     )
 
 
@@ -129,6 +132,7 @@ def format_rules(rules: ClinicRules) -> dict[str, Mapping[str, str | int | None]
         "waitlist": rulebook.format_numbers(rules.waitlist),
         "strikes": rulebook.format_numbers(rules.strikes),
         "moving": rulebook.format_numbers(rules.moving),
+        "waits": rulebook.format_numbers(rules.waits),
     }
 
 
