@@ -46,7 +46,7 @@ def came_back(session: Session, actor: Actor, now: datetime) -> list[BackLine]:
         .order_by(LabOrder.changed_at.desc(), LabOrder.id)
         .limit(LISTED)
     ).all()
-    people = identity.masked(session, {row.patient_ref for row in (*returned, *signed)}, now)
+    people = identity.masked(session, {row.patient_ref for row in returned} | {row.patient_ref for row in signed}, now)
     return [
         *(
             BackLine(str(row.visit_id), "returned", "", people.get(row.patient_ref), row.effective_at or now)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from werkzeug.datastructures import MultiDict
 
@@ -157,3 +159,13 @@ def test_an_allergy_of_another_kind_asks_what_it_is_to(doors, ward, li, visit_id
     assert "写上对什么过敏" in pc.post(f"{url}/allergies", substance="other").text
     assert "芒果" in pc.follow(pc.post(f"{url}/allergies", substance="other", allergy_note="芒果")).text
     assert ward.types(li.ref)[-1] == "allergy.recorded"
+
+
+def test_after_ordering_one_press_sends_the_person_to_the_tests_with_their_number_kept(doors, ward, li, visit_id):
+    ward.do(orders.place, ward.chen, visit_id, ["58410-2"])
+    pc = door(doors, ward.chen)
+    page = pc.get(f"/staff/doctor/visits/{visit_id}").text
+    [address] = set(re.findall(r'action="(/staff/doctor/tickets/[^"]*/tests)"', page))
+    assert pc.post(address).status_code == 303
+    assert ward.types(li.ref)[-1] == "ticket.away"
+    assert "待采样" in doors.phone(li).get(f"/records/{visit_id}").text
