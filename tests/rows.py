@@ -247,8 +247,6 @@ ROWS: dict[str, Row] = {
         form={"login": "new", "name_zh": "新同事", "name_en": "New", "role": "desk", "clinic": "$clinic"}
     ),
     "admin.disable": Row({"staff_ref": "$leaving"}),
-    "admin.rules": Row(),
-    "admin.change_rule": Row({"clinic_id": "$clinic"}, {"early_minutes": "45", "late_minutes": "20"}),
     "auditor.events": Row(),
     "auditor.event": Row({"event_id": "$event"}),
     "auditor.event_file": Row({"event_id": "$house_event"}, but=PENDING),
@@ -273,6 +271,7 @@ from tests.rows_people import ROWS as PEOPLE_ROWS  # noqa: E402
 from tests.rows_queue import ROWS as QUEUE_ROWS  # noqa: E402
 from tests.rows_staff import ROWS as STAFF_ROWS  # noqa: E402
 from tests.rows_wait import ROWS as WAIT_ROWS  # noqa: E402
+from tests.rows_ways import ROWS as WAYS_ROWS  # noqa: E402
 
 ROWS |= DESK_ROWS
 ROWS |= FAIR_ROWS
@@ -282,3 +281,4 @@ ROWS |= QUEUE_ROWS
 ROWS |= STAFF_ROWS
 ROWS |= MESSAGE_ROWS
 ROWS |= WAIT_ROWS
+ROWS |= WAYS_ROWS

@@ -103,7 +103,7 @@ class Scene:
         client = self.app.test_client()
         with client.session_transaction() as kept:
             kept["id"] = BROWSER
-            kept["presence"] = [self.ward.clinic, self.ward.now.isoformat()]
+            kept["presence"] = [self.ward.clinic, self.ward.now.isoformat(), "venue", None]
             kept["department"] = self.ward.department
             kept["oauth"] = {"state": "state", "next": "/", "at": self.ward.now.timestamp()}
         kind = "patient" if actor in PATIENTS else "screen" if actor == "screen" else "staff"

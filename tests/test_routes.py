@@ -128,6 +128,16 @@ GET /staff/admin/day admin.today
 GET /staff/admin/day/<day> admin.day
 GET /staff/admin/day/<day>.csv admin.day_csv
 POST /staff/admin/day/<day>/close admin.close_day
+POST /check-in/place patient.take_place
+GET /screen/gate screen.gate
+POST /screen/gate screen.take_code
+GET /staff/admin/rules/<clinic_id> admin.rule
+GET /staff/admin/rules/<clinic_id>/parts/<part_id> admin.department_rule
+POST /staff/admin/rules/<clinic_id>/parts/<part_id> admin.change_department_rule
+GET /staff/admin/rules/<clinic_id>/fence admin.fence
+POST /staff/admin/rules/<clinic_id>/fence admin.change_fence
+GET /visits/<appointment_id>/code patient.own_code
+GET /visits/<appointment_id>/code/now patient.own_code_now
 POST /staff/admin/rules/<clinic_id> admin.change_rule
 GET /staff/auditor/events auditor.events
 GET /staff/auditor/events/<event_id> auditor.event
@@ -167,6 +177,7 @@ POST /staff/desk/tickets/<ticket_id>/put-back desk.put_back
 POST /staff/desk/tickets/<ticket_id>/recall desk.recall
 GET /staff/desk/tickets/<ticket_id>/slip desk.slip
 POST /staff/desk/tickets/<ticket_id>/tests desk.to_tests
+POST /staff/desk/tickets/<ticket_id>/transfer desk.transfer
 POST /staff/desk/tickets/<ticket_id>/undo desk.undo
 GET /staff/desk/visits/<appointment_id> desk.visit
 POST /staff/desk/visits/<appointment_id>/cancel desk.cancel

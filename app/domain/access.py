@@ -179,6 +179,13 @@ class ShowBoard:
 
 
 @dataclass(frozen=True)
+class ReadOwnCodes:
+    """Checking in whoever shows their own code: to the desk's scanner, or to a gate, which is a screen of the clinic."""
+
+    clinic: str
+
+
+@dataclass(frozen=True)
 class ManageStaff:
     """Staff, their roles and clinics, sessions planned, rules changed."""
 
@@ -201,6 +208,7 @@ Question = (
     | RunDesk
     | PairScreen
     | ShowBoard
+    | ReadOwnCodes
     | ManageStaff
     | AuditEvents
 )
@@ -290,7 +298,11 @@ def decide(actor: Actor, question: Question, now: datetime) -> Answer:
         case "staff", "auditor":
             return Grant(Basis.OFFICE) if isinstance(question, AuditEvents) else Denial(Rule.ROLE)
         case "screen", "screen":
-            return _in_clinic(actor, question.clinic) if isinstance(question, ShowBoard) else Denial(Rule.ROLE)
+            return (
+                _in_clinic(actor, question.clinic)
+                if isinstance(question, ShowBoard | ReadOwnCodes)
+                else Denial(Rule.ROLE)
+            )
         case _:
             return Denial(Rule.ROLE)
 
@@ -357,7 +369,7 @@ def _decide_desk(actor: Actor, question: Question, now: datetime) -> Answer:
             if clinic not in actor.clinics:
                 return Denial(Rule.OTHER_CLINIC)
             return _on_its_day(session_on, now, Basis.CLINIC)
-        case RunDesk(clinic) | PairScreen(clinic) | ShowBoard(clinic):
+        case RunDesk(clinic) | PairScreen(clinic) | ShowBoard(clinic) | ReadOwnCodes(clinic):
             return _in_clinic(actor, clinic)
         case SeeIdentity(clinics=clinics):
             return Grant(Basis.CLINIC) if clinics & actor.clinics else Denial(Rule.OTHER_CLINIC)

@@ -14,7 +14,7 @@ from datetime import datetime, time, timedelta
 from enum import StrEnum
 
 from app.domain.calendar import hospital_day, instant
-from app.domain.errors import CheckInTooEarly, CheckInTooLate, PresenceNeeded, RuleMalformed, VenueCodeUnknown
+from app.domain.errors import CheckInTooEarly, CheckInTooLate, PresenceNeeded, Refused, RuleMalformed, VenueCodeUnknown
 
 VENUE_CODE_SECONDS = 30
 VENUE_CODE_LENGTH = 22
@@ -22,6 +22,25 @@ SHORT_CODE_DIGITS = 6
 PRESENCE_LIFE = timedelta(minutes=10)
 
 _LONGEST_WINDOW_MINUTES = 24 * 60
+
+
+class Way(StrEnum):
+    """How somebody shows that they are here. The desk, which sees the person, is always one."""
+
+    VENUE = "venue"  # the code on the waiting room's screen, scanned or typed
+    PLACE = "place"  # the phone says that it is inside the clinic's fence
+    OWN_CODE = "own_code"  # the phone shows its code to the desk's scanner or to a gate
+    DESK = "desk"
+
+
+CHOSEN_WAYS = (Way.VENUE, Way.PLACE, Way.OWN_CODE)
+"""The ways that a rule may allow or not."""
+
+
+class WayNotUsed(Refused):
+    """This department takes check-ins another way; `ways` are the ones that it takes."""
+
+    code = "way_not_used"
 
 
 class LatePolicy(StrEnum):
@@ -32,7 +51,7 @@ class LatePolicy(StrEnum):
 
 @dataclass(frozen=True)
 class WindowRule:
-    """One clinic's window: from `early_minutes` before the start to `late_minutes` after it, both ends included.
+    """The window of a clinic, or of a department that has its own: from `early_minutes` before the start to `late_minutes` after it, both ends included.
 
     `hard_close`, on the hospital's clock of the appointment's day, ends it earlier: when the counters close at 11:30,
     nobody checks in for 11:25 at 11:40.
@@ -42,6 +61,7 @@ class WindowRule:
     late_minutes: int = 15
     late_policy: LatePolicy = LatePolicy.APPEND
     hard_close: time | None = None
+    ways: frozenset[Way] = frozenset(CHOSEN_WAYS)
 
 
 @dataclass(frozen=True)
@@ -69,10 +89,15 @@ class TooLate:
     minutes: int
 
 
-def decide_window(rule: WindowRule, starts_at: datetime, now: datetime) -> Open | TooEarly | TooLate:
-    """Return whether checking in for `starts_at` is open now, or how far it is from that."""
+def decide_window(
+    rule: WindowRule, starts_at: datetime, now: datetime, clinician_late_minutes: int = 0
+) -> Open | TooEarly | TooLate:
+    """Return whether checking in for `starts_at` is open now, or how far it is from that.
+
+    A clinician who said to be late gives everybody as many minutes more; nothing lengthens a hard close.
+    """
     opens_at = starts_at - timedelta(minutes=rule.early_minutes)
-    closes_at = starts_at + timedelta(minutes=rule.late_minutes)
+    closes_at = starts_at + timedelta(minutes=rule.late_minutes + clinician_late_minutes)
     if rule.hard_close is not None:
         closes_at = min(closes_at, instant(hospital_day(starts_at), rule.hard_close))
     if now > closes_at:
@@ -82,9 +107,9 @@ def decide_window(rule: WindowRule, starts_at: datetime, now: datetime) -> Open 
     return Open(opens_at, closes_at, is_late=now > starts_at)
 
 
-def require_open(rule: WindowRule, starts_at: datetime, now: datetime) -> Open:
+def require_open(rule: WindowRule, starts_at: datetime, now: datetime, clinician_late_minutes: int = 0) -> Open:
     """Return the open window. Raises CheckInTooEarly or CheckInTooLate, with the instant and the minutes to it."""
-    decision = decide_window(rule, starts_at, now)
+    decision = decide_window(rule, starts_at, now, clinician_late_minutes)
     if isinstance(decision, TooEarly):
         raise CheckInTooEarly(opens_at=decision.opens_at, minutes=decision.minutes)
     if isinstance(decision, TooLate):
@@ -99,6 +124,7 @@ def format_window(rule: WindowRule) -> dict[str, str | int | None]:
         "late_minutes": rule.late_minutes,
         "late_policy": rule.late_policy.value,
         "hard_close": None if rule.hard_close is None else rule.hard_close.strftime("%H:%M"),
+        "ways": " ".join(way.value for way in CHOSEN_WAYS if way in rule.ways),
     }
 
 
@@ -120,9 +146,12 @@ def parse_window(value: Mapping[str, object]) -> WindowRule:
         hard_close = None if value["hard_close"] is None else time.fromisoformat(str(value["hard_close"]))
     except ValueError as unreadable:
         raise RuleMalformed("hard_close") from unreadable
-    rule = WindowRule(minutes["early_minutes"], minutes["late_minutes"], policy, hard_close)
-    if format_window(rule) != dict(value):
-        raise RuleMalformed("hard_close")  # the clock is the one field with two spellings
+    ways = frozenset(way for way in CHOSEN_WAYS if way.value in str(value["ways"]).split())
+    rule = WindowRule(minutes["early_minutes"], minutes["late_minutes"], policy, hard_close, ways)
+    written = format_window(rule)
+    for field in ("hard_close", "ways"):  # these have more than one spelling
+        if written[field] != value[field]:
+            raise RuleMalformed(field)
     return rule
 
 
@@ -174,10 +203,12 @@ def seconds_left(at: datetime) -> int:
 
 @dataclass(frozen=True)
 class Presence:
-    """This browser was at `clinic` at `granted_at`."""
+    """This browser was at `clinic` at `granted_at`: `way` says how it showed that, `within_m` its band of distance."""
 
     clinic: str
     granted_at: datetime
+    way: Way = Way.VENUE
+    within_m: int | None = None
 
     @property
     def ends_at(self) -> datetime:
@@ -189,10 +220,17 @@ def is_present(presence: Presence | None, clinic: str, now: datetime) -> bool:
     return presence is not None and presence.clinic == clinic and presence.granted_at <= now < presence.ends_at
 
 
-def require_presence(presence: Presence | None, clinic: str, now: datetime) -> None:
-    """Raise PresenceNeeded unless the presence holds for `clinic` now."""
-    if not is_present(presence, clinic, now):
+def require_presence(presence: Presence | None, clinic: str, now: datetime) -> Presence:
+    """Return the presence. Raises PresenceNeeded unless it holds for `clinic` now."""
+    if presence is None or not is_present(presence, clinic, now):
         raise PresenceNeeded()
+    return presence
+
+
+def require_way(rule: WindowRule, way: Way) -> None:
+    """Raise WayNotUsed unless the rule takes check-ins this way."""
+    if way is not Way.DESK and way not in rule.ways:
+        raise WayNotUsed(ways=sorted(rule.ways))
 
 
 def _step(at: datetime) -> int:

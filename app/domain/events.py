@@ -87,7 +87,7 @@ CATALOGUE: dict[str, EventType] = {
     "appointment.move_offered": _act("was_at", "to_at", "until"),
     "appointment.moved": _act("was_at", "to_at"),
     # check-in and queue
-    "appointment.checked_in": _act("ticket", "method"),
+    "appointment.checked_in": _act("ticket", "method", "within_m"),
     "ticket.called": _act("ticket", "room"),
     "ticket.recalled": _act("ticket", "room", "calls"),
     "ticket.passed": _act("ticket", "passes"),

@@ -38,6 +38,7 @@ class Department(Base):
     letter: Mapped[str]
     position: Mapped[int]
     is_sensitive: Mapped[bool] = mapped_column(default=False)
+    check_in: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # its own rule; null: the clinic's
     __table_args__ = (UniqueConstraint("clinic_id", "letter"), CheckConstraint("length(letter) = 1", name="letter"))
 
 

@@ -121,7 +121,7 @@ class Ticket(Bound, Base):
         ),
         CheckConstraint(f"priority IN ({CODES})", name="priority"),
         CheckConstraint("turn IN ('regular', 'favoured', 'emergency')", name="turn"),
-        CheckConstraint("method IN ('venue', 'desk')", name="method"),
+        CheckConstraint("method IN ('venue', 'place', 'own_code', 'desk')", name="method"),
         Index("ix_ticket_queue_state", "queue_id", "state"),
         Index("ix_ticket_called_state", "called_by", "state"),
         # A room has one patient at a time (Q1).

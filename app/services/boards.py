@@ -110,11 +110,12 @@ class DeskDay:
 
 @dataclass(frozen=True)
 class OpenedRow:
-    """One row of the board by itself, and the sessions in whose lines it may wait instead."""
+    """One row of the board by itself, the sessions in whose lines it may wait instead, and those of other departments."""
 
     row: DeskRow
     clinic_id: str
     elsewhere: tuple[RoomView, ...]
+    departments: tuple[RoomView, ...]
 
 
 @dataclass(frozen=True)
@@ -152,12 +153,13 @@ def opened_row(session: Session, actor: Actor, appointment_id: str, now: datetim
     row = next((row for row in board.rows if row.id == appointment_id), None)
     if row is None:
         raise NotFound()
-    elsewhere = tuple(
-        room
-        for room in board.rooms
-        if room.session.queue_id == row.queue_id and room.line != row.line and room.session.ends_at > now
+    going_on = [room for room in board.rooms if room.session.ends_at > now and not room.session.is_stopped]
+    return OpenedRow(
+        row,
+        appointment.clinic_id,
+        tuple(r for r in going_on if "move" in row.verbs and r.session.queue_id == row.queue_id and r.line != row.line),
+        tuple(r for r in going_on if "transfer" in row.verbs and r.session.queue_id != row.queue_id),
     )
-    return OpenedRow(row, appointment.clinic_id, elsewhere if "move" in row.verbs else ())
 
 
 def find(session: Session, actor: Actor, clinic_id: str, typed: str, now: datetime) -> tuple[DeskRow, ...]:
@@ -181,7 +183,7 @@ def doctor_board(session: Session, actor: Actor, session_id: str, now: datetime)
     """Return a session's line for who works it. Raises NotFound, NotAllowed."""
     line = lines.line(session, actor, session_id, now)
     shown = line.waiting[:ROWS]
-    refs = {t.patient_ref for t in (*shown, *line.missed)}
+    refs = {t.patient_ref for t in (*shown, *line.missed, *line.away)}
     visit_id = None
     if line.current is not None:
         refs.add(line.current.patient_ref)

@@ -7,7 +7,7 @@ UPDATE itself, under a UNIQUE constraint (Q4): no number twice, none skipped, be
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -18,13 +18,14 @@ from sqlalchemy.orm import Session
 
 from app.domain import booking as booking_rules
 from app.domain import checkin as rules
+from app.domain import own_codes
 from app.domain import queueing as queue_rules
 from app.domain.actor import Actor
-from app.domain.checkin import Presence
-from app.domain.errors import AppointmentMoved, NotFound, VenueCodeUnknown
+from app.domain.checkin import Presence, Way, WindowRule
+from app.domain.errors import AppointmentMoved, NotFound
 from app.domain.ids import new_ref
 from app.domain.tickets import format_ticket
-from app.models import Appointment, Clinic, ClinicSession, Prepared, Queue, Ticket
+from app.models import Appointment, Clinic, ClinicSession, Department, Prepared, Queue, Ticket
 from app.services import booking, clinics, events, rights
 from app.services.booking import AppointmentView
 from app.services.sealing import held, write_first, write_next
@@ -46,62 +47,44 @@ class Issued:
 @dataclass(frozen=True)
 class VisitHere:
     """One of today's visits at the clinic. `opens_at` and `closes_at` are the window; `decision` says where now stands:
-    "open", "early", "late" (with the minutes), or "done" when it has its ticket."""
+    "open", "early", "late" (with the minutes), or "done" when it has its ticket. `ways` are those that the department takes."""
 
     appointment: AppointmentView
     decision: str
     minutes: int
     opens_at: datetime | None = None
     closes_at: datetime | None = None
+    ways: frozenset[Way] = frozenset()
 
 
-# Being here
+@dataclass(frozen=True)
+class OwnCode:
+    """What a phone shows at the desk: the QR's text, eight digits to read out, and for how many seconds both are the newest."""
+
+    text: str
+    digits: str
+    seconds_left: int
 
 
-def presence_from_code(session: Session, code: str, now: datetime) -> Presence:
-    """Return the presence that a scanned code gives: the present or the previous one of any clinic.
-
-    Raises VenueCodeUnknown.
-    """
-    if len(code) != rules.VENUE_CODE_LENGTH:
-        raise VenueCodeUnknown()
-    for clinic_id, secret in session.execute(select(Clinic.id, Clinic.venue_secret)):
-        if rules.is_venue_code(secret, clinic_id, code, now):
-            return Presence(clinic_id, now)
-    raise VenueCodeUnknown()
-
-
-def presence_from_typed(session: Session, actor: Actor, typed: str, now: datetime) -> Presence:
-    """Return the presence that six typed digits give, at a clinic where the account has a visit today.
-
-    A million to one, so the door counts tries (`rates.VENUE_SHORT_CODE`). Raises VenueCodeUnknown.
-    """
-    digits = "".join(typed.split())
-    if len(digits) != rules.SHORT_CODE_DIGITS or not digits.isascii() or not digits.isdigit():
-        raise VenueCodeUnknown()
-    today = {view.clinic_id for view in _today(session, actor, now)}
-    found = [
-        clinic_id
-        for clinic_id, secret in session.execute(select(Clinic.id, Clinic.venue_secret).where(Clinic.id.in_(today)))
-        if rules.is_venue_code(secret, clinic_id, digits, now)
-    ]
-    if len(found) != 1:
-        raise VenueCodeUnknown()
-    return Presence(found[0], now)
+# Today's visits
 
 
 def visits_here(session: Session, actor: Actor, clinic_id: str, now: datetime) -> list[VisitHere]:
     """Return today's visits of the account's people at one clinic, by time: those to check in, and those that are."""
-    clinic = session.get(Clinic, clinic_id)
-    if clinic is None:
-        raise NotFound()
-    rule = clinics.check_in_rule_of(clinic)
-    return [_here(view, rule, now) for view in _today(session, actor, now) if view.clinic_id == clinic_id]
+    return windows_of(session, [view for view in today_of(session, actor, now) if view.clinic_id == clinic_id], now)
 
 
-def visit_window(session: Session, view: AppointmentView, now: datetime) -> VisitHere:
-    """Return where `now` stands in the window of one visit."""
-    return _here(view, clinics.check_in_rule_of(session.get_one(Clinic, view.clinic_id)), now)
+def windows_of(session: Session, views: Sequence[AppointmentView], now: datetime) -> list[VisitHere]:
+    """Return where `now` stands in the window of each visit."""
+    sittings = {view.session_id for view in views}
+    found = session.execute(
+        select(ClinicSession.id, Clinic.rules, Department.check_in, ClinicSession.late_minutes)
+        .join(Clinic, Clinic.id == ClinicSession.clinic_id)
+        .join(Department, Department.id == ClinicSession.department_id)
+        .where(ClinicSession.id.in_(sittings))
+    )
+    rule_of = {row[0]: (clinics.check_in_rule_of(row[1], row[2]), row[3] or 0) for row in found}
+    return [_here(view, *rule_of[view.session_id], now) for view in views]
 
 
 # Checking in
@@ -145,7 +128,54 @@ def check_in_at_desk(session: Session, actor: Actor, appointment_id: str, now: d
         from_at, to_at = clinics.around_today(now)
         if not from_at <= row.starts_at < to_at:
             raise AppointmentMoved(state=row.state)
-    return _issue(session, actor, visit, "desk", now)
+    return _issue(session, actor, visit, Way.DESK, now)
+
+
+def own_code_of(session: Session, actor: Actor, appointment_id: str, now: datetime) -> OwnCode:
+    """Return the code that the account's phone shows for one of its visits of today, whether its window is open yet or not.
+
+    Raises NotFound, AppointmentMoved where there is nothing to check in, WayNotUsed.
+    """
+    (visit,) = _locked(session, {appointment_id})
+    row = visit.appointment
+    rights.arrange(session, actor, row.patient_ref, now, recorded_at=row.created_at)
+    _require_booked(row)
+    rules.require_way(clinics.check_in_rule_of(visit.rules, visit.department_rule), Way.OWN_CODE)
+    secret = session.scalars(select(Clinic.venue_secret).where(Clinic.id == row.clinic_id)).one()
+    return OwnCode(
+        own_codes.own_code(secret, row.id, now), own_codes.own_digits(secret, row.id, now), rules.seconds_left(now)
+    )
+
+
+def visit_of_own_code(session: Session, actor: Actor, clinic_id: str, text: str, now: datetime) -> str:
+    """Return whose visit of today here, as its id, a phone showed the code of: to the desk's scanner or to a gate.
+
+    Raises NotAllowed, NotFound, OwnCodeUnknown.
+    """
+    rights.read_own_codes(actor, clinic_id, now)
+    from_at, to_at = clinics.around_today(now)
+    today = select(Appointment.id).where(
+        Appointment.clinic_id == clinic_id,
+        Appointment.starts_at >= from_at,
+        Appointment.starts_at < to_at,
+        Appointment.state == "booked",
+    )
+    secret = session.scalars(select(Clinic.venue_secret).where(Clinic.id == clinic_id)).first()
+    if secret is None:
+        raise NotFound()
+    return own_codes.visit_of_code(secret, session.scalars(today).all(), text, now)
+
+
+def check_in_by_own_code(session: Session, actor: Actor, clinic_id: str, text: str, now: datetime) -> Issued:
+    """Return the ticket of whose code a gate or a scanner has read. The code works once: after it the visit has its ticket.
+
+    Raises NotAllowed, NotFound, OwnCodeUnknown, CheckInTooEarly, CheckInTooLate, WayNotUsed.
+    """
+    (visit,) = _locked(session, {visit_of_own_code(session, actor, clinic_id, text, now)})
+    with rights.concerning(visit.appointment.patient_ref):
+        _require_booked(visit.appointment)
+        rules.require_way(_require_open(visit, now), Way.OWN_CODE)
+    return _issue(session, actor, visit, Way.OWN_CODE, now)
 
 
 # Private
@@ -158,7 +188,9 @@ class _Visit(NamedTuple):
     queue_id: str
     kind: str
     clinician_ref: str | None
+    late_minutes: int | None
     rules: dict[str, Any]
+    department_rule: dict[str, Any] | None
 
 
 _COLUMNS = Appointment.__table__.columns.keys()
@@ -173,10 +205,13 @@ def _locking(count: int) -> Prepared:
             ClinicSession.queue_id,
             ClinicSession.kind,
             ClinicSession.clinician_ref,
+            ClinicSession.late_minutes,
             Clinic.rules,
+            Department.check_in,
         )
         .join(ClinicSession, ClinicSession.id == Appointment.session_id)
         .join(Clinic, Clinic.id == Appointment.clinic_id)
+        .join(Department, Department.id == ClinicSession.department_id)
         .where(Appointment.id.in_([bindparam(f"id{n}", type_=Appointment.id.type) for n in range(count)]))
         .order_by(Appointment.patient_ref, Appointment.starts_at, Appointment.id)
         .with_for_update(of=Appointment)
@@ -199,12 +234,18 @@ def _by_patient(session: Session, actor: Actor, visit: _Visit, presence: Presenc
     known = _known(session, row)
     if known is not None:
         return known
-    rule = clinics.check_in_rule_of(visit)
     with rights.concerning(row.patient_ref):
         _require_booked(row)
-        rules.require_open(rule, row.starts_at, now)
-        rules.require_presence(presence, row.clinic_id, now)
-    return _issue(session, actor, visit, "venue", now)
+        rule = _require_open(visit, now)
+        shown = rules.require_presence(presence, row.clinic_id, now)
+        rules.require_way(rule, shown.way)
+    return _issue(session, actor, visit, shown.way, now, within_m=shown.within_m)
+
+
+def _require_open(visit: _Visit, now: datetime) -> WindowRule:
+    rule = clinics.check_in_rule_of(visit.rules, visit.department_rule)
+    rules.require_open(rule, visit.appointment.starts_at, now, visit.late_minutes or 0)
+    return rule
 
 
 def _known(session: Session, row: Appointment) -> Issued | None:
@@ -229,7 +270,9 @@ _NEXT_NUMBER = Prepared(
 )
 
 
-def _issue(session: Session, actor: Actor, visit: _Visit, method: str, now: datetime) -> Issued:
+def _issue(
+    session: Session, actor: Actor, visit: _Visit, way: Way, now: datetime, *, within_m: int | None = None
+) -> Issued:
     row = visit.appointment
     [(number, letter)] = _NEXT_NUMBER.all(session.connection(), queue=visit.queue_id)
     ticket = held(
@@ -247,14 +290,14 @@ def _issue(session: Session, actor: Actor, visit: _Visit, method: str, now: date
             "order_key": int(queue_rules.first_place(number) * PLACES_PER_NUMBER),
             "calls": 0,
             "passes": 0,
-            "method": method,
+            "method": way.value,
             "checked_in_at": now,
             "changed_at": now,
         },
     )
     write_next(session, row, state="checked_in")
     write_first(session, ticket)
-    detail = {"ticket": format_ticket(letter, number), "method": method}
+    detail = {"ticket": format_ticket(letter, number), "method": way.value, "within_m": within_m}
     events.record(
         session, "appointment.checked_in", actor, now, subject=row.patient_ref, objects=[row, ticket], detail=detail
     )
@@ -266,7 +309,8 @@ def _issued(ticket: Ticket, *, is_new: bool) -> Issued:
     return Issued(ticket.id, number, ticket.appointment_id, ticket.patient_ref, is_new)
 
 
-def _today(session: Session, actor: Actor, now: datetime) -> list[AppointmentView]:
+def today_of(session: Session, actor: Actor, now: datetime) -> list[AppointmentView]:
+    """Return today's visits of the account's people that are booked, checked in or under way, by time."""
     mine = booking.of_people(session, actor, now)
     if mine is None:
         return []
@@ -275,14 +319,14 @@ def _today(session: Session, actor: Actor, now: datetime) -> list[AppointmentVie
     return booking.views(session, and_(mine, days, Appointment.state.in_(("booked", "checked_in", "in_consult"))), now)
 
 
-def _here(view: AppointmentView, rule: rules.WindowRule, now: datetime) -> VisitHere:
+def _here(view: AppointmentView, rule: WindowRule, clinician_late_minutes: int, now: datetime) -> VisitHere:
     if view.ticket is not None:
-        return VisitHere(view, "done", 0)
-    decision = rules.decide_window(rule, view.starts_at, now)
+        return VisitHere(view, "done", 0, ways=rule.ways)
+    decision = rules.decide_window(rule, view.starts_at, now, clinician_late_minutes)
     match decision:
         case rules.Open(opens_at, closes_at):
-            return VisitHere(view, "open", 0, opens_at, closes_at)
+            return VisitHere(view, "open", 0, opens_at, closes_at, rule.ways)
         case rules.TooEarly(opens_at, minutes):
-            return VisitHere(view, "early", minutes, opens_at=opens_at)
+            return VisitHere(view, "early", minutes, opens_at=opens_at, ways=rule.ways)
         case rules.TooLate(closed_at, minutes):
-            return VisitHere(view, "late", minutes, closes_at=closed_at)
+            return VisitHere(view, "late", minutes, closes_at=closed_at, ways=rule.ways)

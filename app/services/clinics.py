@@ -5,17 +5,17 @@ Reading here opens nothing sealed and needs no grant: what can be booked is publ
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
 from app.domain import booking as booking_rules
 from app.domain import checkin as checkin_rules
-from app.domain import rulebook
+from app.domain import places, rulebook
 from app.domain.board import WaitLevels, parse_levels
 from app.domain.calendar import ONE_DAY, day_bounds, hospital_day
 from app.domain.errors import NotFound
@@ -45,6 +45,7 @@ class ClinicRules:
     waitlist: WaitlistRule = field(default_factory=WaitlistRule)
     strikes: StrikeRule = field(default_factory=StrikeRule)
     moving: MoveRule = field(default_factory=MoveRule)
+    place: places.Fence | None = None
     waits: WaitLevels = field(default_factory=WaitLevels)
 
 
@@ -108,23 +109,23 @@ def rules_of(clinic: Clinic) -> ClinicRules:
         waitlist=rulebook.parse_numbers(WaitlistRule, clinic.rules["waitlist"]),
         strikes=rulebook.parse_numbers(StrikeRule, clinic.rules["strikes"]),
         moving=rulebook.parse_numbers(MoveRule, clinic.rules["moving"]),
+        place=places.parse_fence(clinic.rules["place"]),
         waits=parse_levels(clinic.rules.get("waits")),
     )
 
 
-class HasRules(Protocol):
-    """A clinic, or a row that was read with its rules."""
-
-    @property
-    def rules(self) -> dict[str, Any]: ...
+def check_in_rule_of(clinic_rules: Mapping[str, Any], own: Mapping[str, Any] | None) -> checkin_rules.WindowRule:
+    """Return a department's rule for checking in: its `own`, else what `Clinic.rules` says. Raises RuleMalformed."""
+    return checkin_rules.parse_window(clinic_rules["check_in"] if own is None else own)
 
 
-def check_in_rule_of(clinic: HasRules) -> checkin_rules.WindowRule:
-    """Return the clinic's rule for checking in, and look at no other. Raises RuleMalformed."""
-    return checkin_rules.parse_window(clinic.rules["check_in"])
+def with_fence(session: Session, clinic_ids: Iterable[str]) -> frozenset[str]:
+    """Return which of these clinics let people check in by where their phone is."""
+    found = session.scalars(select(Clinic).where(Clinic.id.in_(set(clinic_ids))))
+    return frozenset(clinic.id for clinic in found if clinic.rules["place"] is not None)
 
 
-def format_rules(rules: ClinicRules) -> dict[str, Mapping[str, str | int | None]]:
+def format_rules(rules: ClinicRules) -> dict[str, Mapping[str, str | int | None] | None]:
     """Return the rules as the JSON that `Clinic.rules` holds."""
     return {
         "booking": booking_rules.format_rule(rules.booking),
@@ -132,6 +133,7 @@ def format_rules(rules: ClinicRules) -> dict[str, Mapping[str, str | int | None]
         "waitlist": rulebook.format_numbers(rules.waitlist),
         "strikes": rulebook.format_numbers(rules.strikes),
         "moving": rulebook.format_numbers(rules.moving),
+        "place": places.format_fence(rules.place),
         "waits": rulebook.format_numbers(rules.waits),
     }
 

@@ -147,6 +147,10 @@ def run_desk(actor: Actor, clinic_id: str, now: datetime) -> Grant:
     return access.require(actor, access.RunDesk(clinic_id), now)
 
 
+def read_own_codes(actor: Actor, clinic_id: str, now: datetime) -> Grant:
+    return access.require(actor, access.ReadOwnCodes(clinic_id), now)
+
+
 def manage_staff(actor: Actor, now: datetime) -> Grant:
     return access.require(actor, access.ManageStaff(), now)
 

@@ -15,7 +15,7 @@ from app.domain.errors import (
     PresenceNeeded,
     VenueCodeUnknown,
 )
-from app.services import booking, checkin
+from app.services import booking, checkin, presences
 
 
 def test_a_presence_turns_an_appointment_into_a_ticket(ward):
@@ -25,7 +25,7 @@ def test_a_presence_turns_an_appointment_into_a_ticket(ward):
     assert (issued.ticket, issued.is_new) == ("A001", True)
     kind, own = ward.events(who.ref)[-1]
     assert kind == "appointment.checked_in"
-    assert own["detail"] == {"ticket": "A001", "method": "venue"}
+    assert own["detail"] == {"ticket": "A001", "method": "venue", "within_m": None}
     assert [o["type"] for o in own["objects"]] == ["appointment.v1", "ticket.v1"]
 
 
@@ -117,21 +117,21 @@ def test_of_several_with_a_strangers_none_is_checked_in(ward):
 
 def test_a_scanned_code_gives_a_presence_for_a_minute_at_most(ward):
     code = ward.venue_code()
-    assert ward.look(checkin.presence_from_code, code) == ward.presence
+    assert ward.look(presences.presence_from_code, code) == ward.presence
     ward.clock.now += timedelta(seconds=60)
     with pytest.raises(VenueCodeUnknown):
-        ward.look(checkin.presence_from_code, code)
+        ward.look(presences.presence_from_code, code)
     with pytest.raises(VenueCodeUnknown):
-        ward.look(checkin.presence_from_code, ward.short_code())  # six digits are typed, never scanned
+        ward.look(presences.presence_from_code, ward.short_code())  # six digits are typed, never scanned
 
 
 def test_typed_digits_count_where_the_account_has_a_visit_today(ward):
     who, stranger = ward.person(), ward.person()
     ward.booked(who)
-    assert ward.look(checkin.presence_from_typed, who.actor, f" {ward.short_code()} ") == ward.presence
+    assert ward.look(presences.presence_from_typed, who.actor, f" {ward.short_code()} ") == ward.presence
     for actor, typed in ((stranger.actor, ward.short_code()), (who.actor, "１２３４５６"), (who.actor, "12345")):
         with pytest.raises(VenueCodeUnknown):
-            ward.look(checkin.presence_from_typed, actor, typed)
+            ward.look(presences.presence_from_typed, actor, typed)
 
 
 def test_todays_visits_say_where_now_stands(ward):

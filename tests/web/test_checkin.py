@@ -52,7 +52,7 @@ def test_after_ten_minutes_the_presence_is_gone(doors, ward):
     phone = doors.phone(who)
     scan(phone, ward)
     ward.clock.now += timedelta(minutes=10)
-    assert "还没扫候诊区屏幕上的码" in phone.get("/check-in").text
+    assert "还没确认到院" in phone.get("/check-in").text
     refused = phone.post("/check-in", appointment=appointment)
     assert refused.status_code == 409 and "先扫候诊区屏幕上的码" in refused.text
     assert ward.events(who.ref)[-1][1]["detail"] == {"rule": "presence_needed"}

@@ -6,7 +6,7 @@ from typing import Any
 
 from app.domain.checkin import VENUE_CODE_LENGTH
 from app.domain.rates import VENUE_SHORT_CODE
-from app.services import booking, checkin, lines
+from app.services import booking, checkin, lines, presences
 from app.web.api import answers, bp, examples, forms
 from app.web.api.operation import answer, operation, plain
 from app.web.house import house
@@ -29,7 +29,9 @@ def appointments() -> Any:
 @bearer_required
 @operation(
     answers.Appointment, examples.HELD, takes=forms.Hold, status=201,
-    refuses=("slot_taken", "slot_past", "slot_too_far", "already_booked"),
+    refuses=(
+        "slot_taken", "slot_past", "slot_too_far", "slot_stopped", "already_booked", "booking_limit", "booking_paused",
+    ),
 )  # fmt: skip
 def hold(body: forms.Hold) -> Any:
     """Hold a slot for a person: it is theirs until `held_until`, and booked once confirmed."""
@@ -90,9 +92,9 @@ def check_in(body: forms.CheckIn) -> Any:
     """
     with act() as a:
         if len(body.code) == VENUE_CODE_LENGTH:
-            presence = checkin.presence_from_code(a.session, body.code, a.now)
+            presence = presences.presence_from_code(a.session, body.code, a.now)
         else:
-            presence = checkin.presence_from_typed(a.session, a.actor, body.code, a.now)
+            presence = presences.presence_from_typed(a.session, a.actor, body.code, a.now)
         issued = checkin.check_in_all(a.session, a.actor, body.appointments, presence, a.now)
         a.answer = data(plain(list[answers.Issued], issued))
     return a.sealed()

@@ -5,15 +5,27 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+import segno
 from flask import flash, make_response, redirect, render_template, request, url_for
 from flask import session as browser
 from flask_babel import gettext as _
+from markupsafe import Markup
 
 from app.domain.calendar import hospital_day
-from app.domain.checkin import Presence, is_present
-from app.domain.errors import AppointmentMoved, CheckInTooEarly, CheckInTooLate, PresenceNeeded, VenueCodeUnknown
+from app.domain.checkin import Presence, Way, WayNotUsed, is_present
+from app.domain.errors import (
+    AppointmentMoved,
+    CheckInTooEarly,
+    CheckInTooLate,
+    PresenceNeeded,
+    Refused,
+    VenueCodeUnknown,
+)
+from app.domain.places import PlaceNotUsed, PlaceTooFar, PlaceUnsure
 from app.domain.rates import VENUE_SHORT_CODE
-from app.services import booking, checkin, clinics, identity
+from app.services import booking, checkin, clinics, identity, presences
+from app.services.clinics import Words
+from app.web.fragments import fragment
 from app.web.house import house
 from app.web.i18n import clock, named
 from app.web.limits import limiter
@@ -22,6 +34,8 @@ from app.web.messages import words_for
 from app.web.patient import bp
 from app.web.patient.standing import appointment_card, window_words
 from app.web.transaction import act, current_actor, reading, see_other
+
+PLACE_TRIES = "20 per 10 minutes"
 
 
 @bp.get("/c/<code>")
@@ -32,7 +46,7 @@ def arrive(code: str) -> Any:
     Records nothing: nobody has done anything yet, and nobody need be signed in.
     """
     with reading() as session:
-        presence = checkin.presence_from_code(session, code, house().clock())
+        presence = presences.presence_from_code(session, code, house().clock())
     remember(presence)
     return redirect(url_for("patient.check_in"), code=303)
 
@@ -55,9 +69,8 @@ def take_check_in() -> Any:
         with act() as a:
             checkin.check_in_all(a.session, a.actor, chosen, present(), a.now)
             a.answer = see_other("patient.queue")
-    except (AppointmentMoved, CheckInTooEarly, CheckInTooLate, PresenceNeeded) as refused:
-        said = words_for(refused)
-        return _page({"": f"{said.title}。{said.next_step}"}, refused.status)
+    except (AppointmentMoved, CheckInTooEarly, CheckInTooLate, PresenceNeeded, WayNotUsed) as refused:
+        return _refused(refused)
     response = a.sealed()
     state = response.headers["X-Receipt-State"]
     for event in a.events[:-1]:  # the last one's line is there already
@@ -73,29 +86,91 @@ def type_code() -> Any:
     try:
         with reading() as session:
             typed = request.form.get("code", "")
-            presence = checkin.presence_from_typed(session, current_actor(), typed, house().clock())
+            presence = presences.presence_from_typed(session, current_actor(), typed, house().clock())
     except VenueCodeUnknown as unknown:
         return _page({"code": words_for(unknown).title}, 400)
     remember(presence)
     return redirect(url_for("patient.check_in"), code=303)
 
 
+@bp.post("/check-in/place")
+@patient_required
+@limiter.limit(PLACE_TRIES)
+def take_place() -> Any:
+    """Where the phone says that it is, compared once with the clinics' fences and forgotten. Records nothing but a refusal."""
+    try:
+        latitude, longitude, accuracy = (float(request.form[name]) for name in ("latitude", "longitude", "accuracy"))
+    except (KeyError, ValueError):
+        return _refused(PlaceUnsure())
+    try:
+        with reading() as session:
+            presence = presences.presence_from_place(
+                session, current_actor(), latitude, longitude, accuracy, house().clock()
+            )
+    except (PlaceNotUsed, PlaceTooFar, PlaceUnsure) as refused:
+        return _refused(refused)
+    remember(presence)
+    return redirect(url_for("patient.check_in"), code=303)
+
+
+@bp.get("/visits/<appointment_id>/code")
+@patient_required
+def own_code(appointment_id: str) -> Any:
+    """One's own code, for the desk's scanner or a gate."""
+    return render_template("patient/own_code.html", **_own_code(appointment_id))
+
+
+@bp.get("/visits/<appointment_id>/code/now")
+@patient_required
+def own_code_now(appointment_id: str) -> Any:
+    """The same, as the part that changes by itself; once the visit has its ticket the whole page leads there."""
+    return fragment("patient/_own_code.html", **_own_code(appointment_id))
+
+
 def remember(presence: Presence) -> None:
-    """Keep the presence in this browser's signed cookie."""
-    browser["presence"] = [presence.clinic, presence.granted_at.isoformat()]
+    """Keep the presence in this browser's signed cookie: never where it was, the band of distance at most."""
+    browser["presence"] = [
+        presence.clinic,
+        presence.granted_at.isoformat(),
+        presence.way.value,
+        presence.within_m,
+    ]
 
 
 def present() -> Presence | None:
     """Return this browser's presence, run out or not; None where it has none."""
     kept = browser.get("presence")
-    return Presence(kept[0], datetime.fromisoformat(kept[1])) if kept else None
+    if not kept or len(kept) != 4:
+        return None
+    return Presence(kept[0], datetime.fromisoformat(kept[1]), Way(kept[2]), kept[3])
+
+
+def _refused(refused: Refused) -> Any:
+    said = words_for(refused)
+    return _page({"": f"{said.title}。{said.next_step}"}, refused.status)
+
+
+def _own_code(appointment_id: str) -> dict[str, Any]:
+    actor, now = current_actor(), house().clock()
+    with reading() as session:
+        view = booking.appointment(session, actor, appointment_id, now)
+        code = None if view.ticket else checkin.own_code_of(session, actor, appointment_id, now)
+        names = identity.names_of(session, str(actor.ref))
+    svg = "" if code is None else segno.make(code.text, error="m").svg_inline(border=2, omitsize=True)
+    return {
+        "card": appointment_card(view, names, now),
+        "code": code,
+        "svg": Markup(svg),  # noqa: S704 (segno wrote it)
+        "appointment": view,
+    }
 
 
 def _page(errors: dict[str, str], status: int) -> Any:
     actor, now, presence = current_actor(), house().clock(), present()
+    is_here = presence is not None and is_present(presence, presence.clinic, now)
     with reading() as session:
         names = identity.names_of(session, str(actor.ref))
-        if presence is not None and is_present(presence, presence.clinic, now):
+        if presence is not None and is_here:
             found = checkin.visits_here(session, actor, presence.clinic, now)
             clinic = clinics.clinic_names(session).get(presence.clinic)
         else:
@@ -104,9 +179,11 @@ def _page(errors: dict[str, str], status: int) -> Any:
                 for view in booking.appointments_of(session, actor, now)
                 if view.state == "booked" and hospital_day(view.starts_at) == hospital_day(now)
             ]
-            found, clinic = [checkin.visit_window(session, view, now) for view in today], None
+            found, clinic = checkin.windows_of(session, today, now), None
+        fenced = clinics.with_fence(session, {here.appointment.clinic_id for here in found})
     rows = [(appointment_card(here.appointment, names, now), here, window_words(here)) for here in found]
-    due = [card for card, here, _words in rows if here.decision == "open"]
+    way = presence.way if presence is not None and is_here else None
+    due = [card for card, here, _words in rows if here.decision == "open" and (way is None or way in here.ways)]
     words = _("给%(name)s签到", name=due[0].person) if len(due) == 1 else _("给%(count)s人签到", count=len(due))
     choices = [
         {
@@ -116,6 +193,7 @@ def _page(errors: dict[str, str], status: int) -> Any:
         }
         for card in due
     ]
+    open_rows = [here for _card, here, _words in rows if here.decision != "done"]
     page = render_template(
         "patient/check_in.html",
         here=url_for("patient.check_in"),
@@ -126,5 +204,33 @@ def _page(errors: dict[str, str], status: int) -> Any:
         clinic=clinic,
         names=names,
         errors=errors,
+        checks=_checks(rows, due, clinic, presence if is_here else None, names),
+        by_place=clinic is None and any(Way.PLACE in h.ways and h.appointment.clinic_id in fenced for h in open_rows),
+        by_venue=clinic is None and any(Way.VENUE in h.ways for h in open_rows),
+        own_codes=[card for card, h, _words in rows if h.decision == "open" and Way.OWN_CODE in h.ways],
     )
     return make_response(page, status)
+
+
+def _checks(
+    rows: list[Any], due: list[Any], clinic: Words | None, presence: Presence | None, names: dict[str, str]
+) -> list[tuple[str, bool | None, str]]:
+    """Return the three checks in the order of the screen: what it is, whether it is met (None: not yet), and what to do."""
+    waiting = [row for row in rows if row[1].decision != "done"]
+    if not waiting:
+        is_time, when = None, _("今天没有待签到的预约")
+    elif any(row[1].decision == "open" for row in waiting):
+        is_time, when = True, next(row[2] for row in waiting if row[1].decision == "open")
+    else:
+        is_time, when = (False if waiting[0][1].decision == "late" else None), waiting[0][2]
+    if clinic is None or presence is None:
+        is_there, where = None, _("还没确认到院：选下面一种办法")
+    elif is_time and not due:
+        is_there, where = False, _("这个科室不用这种办法签到：请到前台")
+    elif presence.way is Way.PLACE:
+        is_there, where = True, _("手机定位：在%(clinic)s附近", clinic=named(clinic))
+    else:
+        is_there, where = True, _("您在%(clinic)s", clinic=named(clinic))
+    people = sorted({row[0].person for row in waiting if row[0].person})
+    who = _("已绑定：%(names)s", names="、".join(people or list(names.values())))
+    return [(_("时间"), is_time, when), (_("到场"), is_there, where), (_("身份"), bool(names), who)]

@@ -70,7 +70,7 @@ def _words(session: Session, appointment_id: str) -> dict[str, Any]:
     actor, now = current_actor(), house().clock()
     view = booking.appointment(session, actor, appointment_id, now)
     names = identity.names_of(session, str(actor.ref))
-    here = checkin.visit_window(session, view, now)
+    [here] = checkin.windows_of(session, [view], now)
     card = appointment_card(view, names, now)
     found = [lines.position(session, actor, view.ticket_id, now)] if view.ticket_id else []
     ticket = next(iter(ticket_cards(session, found, names, now)), None)

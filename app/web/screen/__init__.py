@@ -95,3 +95,6 @@ def _said(row: ScreenRow) -> tuple[str, str]:
     """Return what is read aloud, in both languages whatever the page's own: the room hears both."""
     zh, en = (row.place.zh, row.place.en) if row.place else ("", "")
     return speaking.call_zh(row.ticket, zh), speaking.call_en(row.ticket, en or zh)
+
+
+from app.web.screen import gate  # noqa: E402, F401 (its views register themselves on `bp`)

@@ -215,6 +215,7 @@ def upgrade() -> None:
         sa.Column("letter", sa.String(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("is_sensitive", sa.Boolean(), nullable=False),
+        sa.Column("check_in", sa.JSON(none_as_null=True), nullable=True),
         sa.CheckConstraint("length(letter) = 1", name=op.f("ck_department_letter")),
         sa.ForeignKeyConstraint(["clinic_id"], ["clinic.id"], name=op.f("fk_department_clinic_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_department")),
@@ -637,7 +638,7 @@ def upgrade() -> None:
         sa.Column("changed_at", app.models.base.Instant(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("sealed", sa.LargeBinary(), nullable=False),
-        sa.CheckConstraint("method IN ('venue', 'desk')", name=op.f("ck_ticket_method")),
+        sa.CheckConstraint("method IN ('venue', 'place', 'own_code', 'desk')", name=op.f("ck_ticket_method")),
         sa.CheckConstraint(
             "priority IN ('emergency', 'returning', 'elder', 'child', 'soldier', 'care')",
             name=op.f("ck_ticket_priority"),
