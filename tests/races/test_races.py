@@ -11,9 +11,10 @@ from sqlalchemy import func, select
 
 from app.domain.actor import SYSTEM
 from app.domain.booking import BookingRule, Scope
+from app.domain.calendar import hospital_day
 from app.domain.checkin import WindowRule
 from app.models import Appointment, Clinic, ClinicSession, Event, Queue, Ticket
-from app.services import booking, checkin, clinics, planning
+from app.services import booking, checkin, clinics, planning, queueing, replaying
 from app.services.sealing import seal_next
 from tests.fixtures_visit import Ward
 
@@ -22,6 +23,8 @@ from .conftest import Site
 ROUNDS = 500
 PHONES = 4
 VISITORS = 25
+MOVED_ROUNDS = 60
+PUT_BACK_ROUNDS = 40
 
 
 def plan(ward: Ward, department: str, slots: int, kind: str = "general") -> str:
@@ -36,7 +39,8 @@ def plan(ward: Ward, department: str, slots: int, kind: str = "general") -> str:
 @pytest.fixture(scope="module")
 def relaxed(site: Site) -> Site:
     """The site with rules that let one patient have many appointments in a day and check in for them all day."""
-    rules = clinics.ClinicRules(BookingRule(one_per=Scope.SESSION), WindowRule(early_minutes=24 * 60))
+    many = BookingRule(one_per=Scope.SESSION, account_per_day=10_000, device_per_day=10_000, holds_at_once=10_000)
+    rules = clinics.ClinicRules(many, WindowRule(early_minutes=24 * 60))
     with site.ward.house.writing_session() as session:
         session.get_one(Clinic, site.ward.clinic).rules = clinics.format_rules(rules)
     return site
@@ -155,3 +159,74 @@ def test_a_clinician_in_two_windows_has_one_patient(relaxed: Site):
             assert len(called) == 1
             called[0].state, called[0].called_by, called[0].room_id = "waiting", None, None
             seal_next(session, called[0])
+
+
+def two_lines(ward: Ward, letter: str) -> tuple[str, str]:
+    """Return a session of doctor Chen's and one of doctor Lin's own people in one department of its own."""
+    department = ward.do(planning.create_department, SYSTEM, ward.clinic, f"科{letter}", f"Dept {letter}", letter)
+    first = ward.do(planning.create_room, SYSTEM, ward.clinic, f"{letter}1诊室", f"Room {letter}1")
+    hours = ward.now + timedelta(minutes=5), ward.now + timedelta(hours=1)
+    found = [
+        ward.do(planning.plan_session, SYSTEM, ward.clinic, department, doctor.ref, first, *hours, 5, "expert")
+        for doctor in (ward.chen, ward.lin)
+    ]
+    return found[0], found[1]
+
+
+def test_who_is_moved_and_called_at_once_is_in_one_line_and_one_room(relaxed: Site):
+    """A call of the line that is left, the move, and a call of the line it leads to: one holder, and the day replays."""
+    ward = relaxed.ward
+    here, there = two_lines(ward, "F")
+    who = ward.person()
+    ticket_id = ward.waiting(here, who)
+    chen, chens_desk, lin = relaxed.doctor(ward.chen), relaxed.doctor(ward.chen), relaxed.doctor(ward.lin)
+    holders: Counter[str] = Counter()
+    for _ in range(MOVED_ROUNDS):
+        answers = relaxed.at_once(
+            [
+                partial(chen.post, f"/staff/doctor/sessions/{here}/call"),
+                partial(chens_desk.post, f"/staff/doctor/tickets/{ticket_id}/move", to=there),
+                partial(lin.post, f"/staff/doctor/sessions/{there}/call"),
+            ]
+        )
+        codes = [answer.status_code for answer in answers]
+        assert codes[0] == codes[2] == 303 and codes[1] in (303, 409, 429), codes
+        with ward.house.reading_session() as session:
+            row = session.get_one(Ticket, ticket_id)
+            inside = session.scalars(
+                select(Ticket.called_by).where(Ticket.patient_ref == who.ref, Ticket.state == "called")
+            ).all()
+        was_moved = codes[1] == 303
+        assert (row.session_id == there, row.clinician_ref == ward.lin.ref) == (was_moved, was_moved)
+        assert inside in ([], [ward.lin.ref if was_moved else ward.chen.ref])
+        holders[str(inside)] += 1
+        if row.state == "called":
+            ward.do(queueing.undo, ward.desk, ticket_id)
+        if was_moved:
+            ward.do(queueing.move, ward.desk, ticket_id, here)
+    assert holders.total() == MOVED_ROUNDS
+    replays(ward, here, "F")
+
+
+def test_who_is_put_back_twice_at_once_is_put_back_once(relaxed: Site):
+    ward = relaxed.ward
+    here, _ = two_lines(ward, "G")
+    ticket_id = ward.waiting(here)
+    ward.do(queueing.call_next, ward.chen, here)
+    ward.do(queueing.pass_, ward.chen, ticket_id)
+    windows = [relaxed.doctor(ward.chen) for _ in range(2)]
+    for _ in range(PUT_BACK_ROUNDS):
+        answers = relaxed.at_once([partial(w.post, f"/staff/doctor/tickets/{ticket_id}/put-back") for w in windows])
+        done, refused = sorted(answer.status_code for answer in answers)
+        assert done == 303 and refused in (409, 429)
+        ward.do(queueing.undo, ward.desk, ticket_id)
+    replays(ward, here, "G")
+
+
+def replays(ward: Ward, session_id: str, letter: str) -> None:
+    """The queue of a session is what its events say. Other tests here reset rows by hand, so that their queues are not."""
+    with ward.house.reading_session() as session:
+        day_on = session.get_one(ClinicSession, session_id).day_on
+        found = replaying.replay_day(session, day_on, ward.clinic)
+    (queue,) = [one for one in found.queues if one.letter == letter]
+    assert queue.calls > 0 and queue.first == ""

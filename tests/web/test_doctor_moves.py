@@ -15,13 +15,13 @@ def post(doctor, path, ward, **form):
 
 
 def test_to_tests_and_back_on_one_page(doors, ward):
-    ticket = ward.waiting()
+    ticket = ward.waiting(who=ward.person("王小红"))
     doctor = doors.staff(ward.chen)
     post(doctor, f"sessions/{ward.expert}/call", ward)
     page = post(doctor, f"tickets/{ticket}/start", ward)
     assert "去检查，稍后回来" in page
     page = post(doctor, f"tickets/{ticket}/tests", ward)
-    assert "检查检验中" in page and "诊室里没有人" in page
+    assert "检查检验中" in page and "王*红" in page and "诊室里没有人" in page
     page = post(doctor, f"tickets/{ticket}/back", ward)
     assert "回诊" in page and "检查检验中" not in page
 
