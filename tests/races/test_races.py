@@ -11,7 +11,6 @@ from sqlalchemy import func, select
 
 from app.domain.actor import SYSTEM
 from app.domain.booking import BookingRule, Scope
-from app.domain.calendar import hospital_day
 from app.domain.checkin import WindowRule
 from app.models import Appointment, Clinic, ClinicSession, Event, Queue, Ticket
 from app.services import booking, checkin, clinics, planning, queueing, replaying
