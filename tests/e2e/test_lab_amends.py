@@ -71,6 +71,7 @@ def in_the_room(road: Road, words: dict) -> Page:
 def at_work(road: Road, name: str) -> Page:
     """Return another page of the staff's browser, signed in as one more of them."""
     page = road.tablet.context.new_page()
+    page.set_viewport_size(DESK_PC)
     road.demo_press(page, name)
     return page
 
@@ -120,6 +121,10 @@ def test_an_amended_report_shows_the_patient_what_changed(demo, chromium: Browse
     doctor.reload()
     expect(doctor.get_by_text("58", exact=True).first).to_be_visible()
     road.see(doctor)
+    listed = road.tablet.context.new_page()
+    listed.goto(f"{road.base}/staff/doctor/back")
+    expect(listed.get_by_text("S0001").first).to_be_visible()
+    road.see(listed)
     phone = read_visit(road)
     expect(phone.get_by_text("58", exact=True).first).to_be_visible()
     road.see(phone)
