@@ -17,6 +17,10 @@ def _favoured(scene: Scene) -> Objects:
     return {"": {"favoured": ticket}}
 
 
+def _pool(scene: Scene) -> Objects:
+    return {"": {"pool": scene.ward.pool}}
+
+
 def _away(scene: Scene) -> Objects:
     serving = _in_room(scene)[""]["serving"]
     scene.ward.do(queueing.send_to_tests, scene.ward.chen, serving)
@@ -52,6 +56,7 @@ ROWS: dict[str, Row] = {
     "desk.priority": Row({"ticket_id": "$ticket"}, {"ground": "care:with_infant"}, but=NOT_HERE),
     "desk.withdraw_priority": Row({"ticket_id": "$favoured"}, prepare=_favoured, but=NOT_HERE),
     "desk.move": Row({"ticket_id": "$ticket"}, {"to": "$elsewhere"}, prepare=_elsewhere, but=NOT_HERE),
+    "desk.transfer": Row({"ticket_id": "$ticket"}, {"to": "$pool"}, prepare=_pool, but=NOT_HERE),
     "desk.to_tests": Row({"ticket_id": "$serving"}, prepare=_in_room, but=NOT_HERE),
     "desk.from_tests": Row({"ticket_id": "$away"}, prepare=_away, but=NOT_HERE),
     "desk.left": Row({"ticket_id": "$ticket"}, but=NOT_HERE),

@@ -37,10 +37,10 @@ _OF_TICKET: Mapping[str, Place] = MappingProxyType(
 _VERBS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "booked": ("check_in", "cancel"),
-        "waiting": ("priority", "move", "left"),
+        "waiting": ("priority", "move", "transfer", "left"),
         "called": ("recall", "pass", "left"),
         "serving": ("to_tests",),
-        "missed": ("put_back", "priority", "move", "left"),
+        "missed": ("put_back", "priority", "move", "transfer", "left"),
         "away": ("from_tests", "priority", "move", "left"),
     }
 )

@@ -193,6 +193,17 @@ def test_a_ticket_moves_to_another_room_with_its_number_and_its_origin(doors, wa
     assert "从 1诊室 换来" in desk.get("/staff/desk/").text
 
 
+def test_a_transfer_goes_on_with_a_number_of_the_other_department_and_names_the_old_one(doors, ward):
+    ticket = ward.waiting()
+    desk = doors.staff(ward.desk)
+    page = desk.get(f"/staff/desk/visits/{visit_of(ward, ticket)}").text
+    assert f'value="{ward.pool}"' in page and "转科" in page
+    told = desk.post(f"/staff/desk/tickets/{ticket}/transfer", headers=PAGE, clinic=ward.clinic, to=ward.pool)
+    assert told.json["data"]["said"] == "转到皮肤科，新号码 B001。"
+    old, new = sorted(board_of(ward).rows, key=lambda row: row.ticket)
+    assert (old.place, new.place, new.ticket, new.origin) == ("done", "waiting", "B001", "A001")
+
+
 def test_somebody_goes_to_tests_comes_back_and_leaves(doors, ward):
     ticket = serving(ward)
     desk = doors.staff(ward.desk)

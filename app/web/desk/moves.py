@@ -1,7 +1,7 @@
 """What the desk does with a visit, each a press of its own.
 
 Check in, cancel; call on a room's behalf, once more, nobody came, back into the line; a class with its ground, and taking it
-away; another room; to tests and back; left; and the last of these taken back.
+away; another room or department; to tests and back; left; and the last of these taken back.
 """
 
 from __future__ import annotations
@@ -138,6 +138,18 @@ def move(ticket_id: str) -> Any:
     with act() as a:
         ticket = queueing.move(a.session, a.actor, ticket_id, request.form.get("to", ""), a.now)
         said = _("%(ticket)s 换到 %(room)s，号码不变。", ticket=ticket.ticket, room=_where(ticket))
+        a.answer = answer(said)
+    return sealed(a, said)
+
+
+@bp.post("/tickets/<ticket_id>/transfer")
+@staff_required("desk")
+@press
+def transfer(ticket_id: str) -> Any:
+    """Send somebody to another department of the clinic, whose queue goes on with a number of its own."""
+    with act() as a:
+        ticket = queueing.transfer(a.session, a.actor, ticket_id, request.form.get("to", ""), a.now)
+        said = _("转到%(department)s，新号码 %(ticket)s。", department=named(ticket.department), ticket=ticket.ticket)
         a.answer = answer(said)
     return sealed(a, said)
 

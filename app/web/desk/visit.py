@@ -35,6 +35,7 @@ def opened(appointment_id: str, errors: dict[str, str] | None = None, typed: dic
         row=found.row,
         clinic=found.clinic_id,
         elsewhere=found.elsewhere,
+        departments=found.departments,
         who=who,
         grounds=queue_words.choices_for("desk"),
         marks_of=queue_words.MARKS,
