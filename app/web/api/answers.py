@@ -142,7 +142,7 @@ class Issued(Given):
 
 
 class Ticket(Given):
-    """`state`: waiting, called, serving, missed, done, no_show. `before` counts who waits in front, null unless waiting."""
+    """`state`: waiting, called, serving, away, missed, done, no_show, left, transferred. `before` counts who waits in front, null unless waiting."""
 
     id: str
     ticket: str
