@@ -46,7 +46,7 @@ def create_app(settings: Settings | None = None, clock: Callable[[], datetime] |
     app.secret_key = read_secret(settings.secret_key_file)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     logs.init_logs(app)
-    house.init_house(app, lambda: build_house(settings, clock or (lambda: datetime.now(UTC) + settings.clock_offset)))
+    house.init_house(app, lambda: build_house(settings, clock or settings.now))
     login.init_login(app)
     browser.init_browser(app)
     i18n.init_i18n(app)

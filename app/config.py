@@ -6,9 +6,10 @@ A missing secret stops the start; there is no default for one. In production wha
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from app.domain.messages import DEMO_TEMPLATES, Template, TemplatesUnusable, parse_templates
@@ -45,12 +46,21 @@ class Settings:
     wechat_templates: Mapping[str, Template] = field(default_factory=dict)
     metrics_token: str | None = field(default=None, repr=False)
     runs_chores: bool = True  # in the web workers; `flask --app wsgi chores` runs them by hand whatever this says
+    clock_rate: int = 1  # so many times as fast as the system's clock, from `clock_since_ms` on: for simulated days
+    clock_since_ms: int = 0
+
+    def now(self) -> datetime:
+        """Return the instant that this hospital goes by: the system's, which a demo may shift or let run faster."""
+        real_ms = time.time_ns() // 1_000_000
+        ms = self.clock_since_ms + (real_ms - self.clock_since_ms) * self.clock_rate
+        return EPOCH + timedelta(milliseconds=ms) + self.clock_offset
 
     @property
     def is_demo(self) -> bool:
         return self.app_env == "demo"
 
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 REAL_API = "https://api.weixin.qq.com"
 REAL_OPEN = "https://open.weixin.qq.com"
 DEMO_APP_ID = "wxdemo0000000000mz"  # of no real form: sixteen hex digits follow wx in a real one
@@ -92,6 +102,8 @@ def read_settings(environ: Mapping[str, str], root: Path) -> Settings:
         metrics_token=_metrics_token(environ),
         wechat_templates=_templates(environ, is_demo=is_demo),
         runs_chores=_switch(environ, "CHORES"),
+        clock_rate=_whole(environ, "DEMO_CLOCK_RATE", 1, 1, 1000),
+        clock_since_ms=_whole(environ, "DEMO_CLOCK_SINCE_MS", 0, 0, 10**13),
     )
     if not is_demo:
         _check_production(settings, environ)
@@ -119,8 +131,8 @@ def _check_production(settings: Settings, environ: Mapping[str, str]) -> None:
             )
         if Path(environ[name]).resolve().with_name(DEMO_MARK).exists():
             raise SettingsRefused(f"{name} lies among demo keys ({DEMO_MARK} beside it); make keys of your own.")
-    if settings.clock_offset:
-        raise SettingsRefused("DEMO_CLOCK_OFFSET_SECONDS shifts the clock of a demo; unset it.")
+    if settings.clock_offset or settings.clock_rate != 1:
+        raise SettingsRefused("DEMO_CLOCK_OFFSET_SECONDS and DEMO_CLOCK_RATE are for the clock of a demo; unset them.")
     if settings.trusted_hosts is None:
         raise SettingsRefused("TRUSTED_HOSTS must list the host names that are served, separated by commas.")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,7 @@ def test_a_host_that_is_not_ours_is_refused(tmp_path, pristine) -> None:
         ("SECRET_KEY_FILE", None),
         ("LEDGER_PUBLIC_KEY_FILE", None),
         ("DEMO_CLOCK_OFFSET_SECONDS", "3600"),
+        ("DEMO_CLOCK_RATE", "60"),
     ],
 )
 def test_production_refuses_what_is_only_fit_for_a_demo(tmp_path, pristine, name, value) -> None:
@@ -117,3 +119,16 @@ def test_a_key_for_cookies_that_is_too_short_stops_the_start(tmp_path, pristine)
 
 def test_settings_do_not_show_the_secret_of_the_account(tmp_path, pristine) -> None:
     assert "0123456789abcdef0123456789abcdef" not in repr(production(tmp_path, pristine))
+
+
+def test_a_demos_clock_may_run_faster_from_an_instant_on(tmp_path, monkeypatch) -> None:
+    since_ms = 1_772_416_800_000
+    told = {"DEMO_CLOCK_RATE": "60", "DEMO_CLOCK_SINCE_MS": str(since_ms), "DEMO_CLOCK_OFFSET_SECONDS": "-3600"}
+    settings = read_settings({"MINGZHEN_VAR": str(tmp_path), **told}, ROOT)
+    monkeypatch.setattr("time.time_ns", lambda: (since_ms + 1500) * 1_000_000)
+    assert settings.now().timestamp() * 1000 == since_ms + 90_000 - 3_600_000
+
+
+def test_a_clock_that_nobody_shifts_is_the_systems(tmp_path) -> None:
+    settings = read_settings({"MINGZHEN_VAR": str(tmp_path)}, ROOT)
+    assert abs((settings.now() - datetime.now(UTC)).total_seconds()) < 5

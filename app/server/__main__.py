@@ -89,6 +89,8 @@ def programs(settings: Settings, environment: Mapping[str, str], folder: Path, a
             *("--head", environment.get("LEDGER_HEAD") or str(folder / "head")),
             *("--socket", str(settings.ledger_socket)),
             *("--clock-offset", str(settings.clock_offset.total_seconds())),
+            *("--clock-rate", str(settings.clock_rate)),
+            *("--clock-since", str(settings.clock_since_ms)),
         ],
         refusals=(SETTINGS_UNUSABLE, REFUSED_TO_START),
         when_refused=(

@@ -39,6 +39,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     for name, (variable, metavar, meaning) in _SETTINGS.items():
         parser.add_argument(f"--{name}", metavar=metavar, help=f"{meaning} (default: ${variable})")
     parser.add_argument("--clock-offset", metavar="SECONDS", type=float, default=0.0, help="for demos: shift the clock")
+    parser.add_argument("--clock-rate", metavar="N", type=int, default=1, help="for demos: N times as fast,")
+    parser.add_argument("--clock-since", metavar="MS", type=int, default=0, help="from this time on, in ms since 1970")
 
 
 def run(args: Namespace) -> int:
@@ -69,7 +71,7 @@ def run(args: Namespace) -> int:
                     key,
                     values["origin"],
                     bell,
-                    clock=lambda: now_ms() + offset_ms,
+                    clock=lambda: args.clock_since + (now_ms() - args.clock_since) * args.clock_rate + offset_ms,
                     report=_report,
                 ).run(lambda: bool(stopping))
             finally:
