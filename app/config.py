@@ -145,7 +145,7 @@ def _whole(environ: Mapping[str, str], name: str, default: int, low: int, high: 
     if not text:
         return default
     # int() would read "5_0 " too; a setting has one spelling.
-    value = int(text) if re.fullmatch(r"-?[0-9]{1,12}", text) else low - 1
+    value = int(text) if re.fullmatch(r"-?[0-9]{1,14}", text) else low - 1
     if not low <= value <= high:
         raise SettingsRefused(f"{name} must be a whole number from {low} to {high}.")
     return value
