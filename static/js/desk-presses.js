@@ -6,6 +6,7 @@ const ANSWER_WITHIN_MS = 15000;
 const SLOWEST_MS = 5000;
 const TRIES_OF_A_FAULT = 3; // a server that fails at one press must not hold up those behind it
 const SAID_FOR_MS = 8000;
+const OLD_MS = 15 * 60 * 1000; // what waited this long is sent only when somebody still wants it
 
 export class Presses {
   // `says(row, kind, text)` and `changed()` tell the page; `token()` is the form token of this page as it is now.
@@ -54,6 +55,23 @@ export class Presses {
     return this.failures > 0 || navigator.onLine === false;
   }
 
+  old() {
+    return this.mine().filter((press) => !press.agreed && Date.now() - press.at > OLD_MS);
+  }
+
+  agree() {
+    for (const press of this.mine()) press.agreed = true;
+    this.keep();
+    this.soon(0);
+  }
+
+  forgetOld() {
+    const old = this.old();
+    this.all = this.all.filter((press) => old.indexOf(press) < 0);
+    this.keep();
+    this.soon(0);
+  }
+
   // -- Pressing
 
   // Returns false for a press that waits already: a second one on the same button is the same one.
@@ -97,6 +115,10 @@ export class Presses {
   send() {
     const press = this.mine()[0];
     if (this.going || this.stop || !press) return;
+    if (this.old().length) {
+      this.tell.changed();
+      return;
+    }
     if (navigator.onLine === false) {
       this.tell.changed();
       this.soon(SLOWEST_MS);

@@ -39,7 +39,12 @@ export class Said {
     const others = this.presses.others().length;
     if (mine && this.presses.stop === "sign_in") lines.push([words.sign_in, words.sign_in_link, () => this.go("/staff/sign-in")]);
     else if (mine && this.presses.stop) lines.push([words.old_page, words.reload, () => window.location.reload()]);
-    else if (mine && this.presses.is_lost()) lines.push([words.queued.replace("{count}", mine)]);
+    else if (this.presses.old().length) {
+      lines.push([
+        words.old.replace("{count}", this.presses.old().length),
+        words.send, () => this.presses.agree(), words.discard, () => this.presses.forgetOld(),
+      ]);
+    } else if (mine && this.presses.is_lost()) lines.push([words.queued.replace("{count}", mine)]);
     if (others) lines.push([words.others.replace("{count}", others), words.discard, () => this.presses.forgetOthers()]);
     for (const press of this.presses.refused()) {
       if (!this.isSeen(press.row)) {
@@ -50,9 +55,9 @@ export class Said {
     if (now === this.shown) return; // a live region that is drawn anew is read out anew
     this.shown = now;
     this.banner.textContent = "";
-    for (const [text, label, act] of lines) {
+    for (const [text, ...answers] of lines) {
       const line = element("p", "ih-presses__line", text);
-      if (label) line.appendChild(this.button(label, act));
+      for (let at = 0; at < answers.length; at += 2) line.appendChild(this.button(answers[at], answers[at + 1]));
       this.banner.appendChild(line);
     }
   }

@@ -194,6 +194,29 @@ def test_what_one_person_pressed_is_never_sent_as_another(desk: Desk) -> None:
     ]
 
 
+def test_what_waited_too_long_is_sent_only_when_somebody_still_wants_it(desk: Desk) -> None:
+    ward, who = desk.ward, desk.ward.person()
+    visit = ward.booked(who)
+    page = desk.open()
+    page.route("**/check-in", lambda route: route.abort())
+    row(page, visit).locator("button").click()
+    expect(page.locator("[data-presses]")).to_contain_text("1 次操作", timeout=LONG)
+    page.evaluate(AN_HOUR_AGO)
+    page.reload()
+    page.unroute("**/check-in")
+    expect(page.locator("[data-presses]")).to_contain_text("还要发送吗")
+    assert acts(ward, who.ref, "appointment.checked_in") == 0
+    page.get_by_role("button", name="发送", exact=True).click()
+    expect(row(page, visit)).to_have_class(re.compile("ih-drow_waiting"), timeout=LONG)
+    assert acts(ward, who.ref, "appointment.checked_in") == 1
+
+
+AN_HOUR_AGO = """() => {
+  const kept = JSON.parse(sessionStorage.getItem("mz-desk-presses"));
+  for (const press of kept) press.at -= 3600000;
+  const text = JSON.stringify(kept);
+  window.addEventListener("pagehide", () => sessionStorage.setItem("mz-desk-presses", text));
+}"""
 SCAN = """(text) => { for (const key of text) document.activeElement.dispatchEvent(
   new KeyboardEvent("keydown", { key: key === "\\n" ? "Enter" : key, bubbles: true, cancelable: true })) }"""
 
