@@ -106,7 +106,7 @@ def _times(patient_ref: str, clinic_id: str, errors: dict[str, str], status: int
         sittings = clinics.doctors(session, chosen.id, day_on, now) if chosen else []
         free = {s.id: [x for x in clinics.slots(session, s.id, day_on, now) if x.is_free] for s in sittings}
     page = render_template(
-        "desk/book_for_times.html",
+        "desk/times_for.html",
         clinic=clinic_id,
         patient_ref=patient_ref,
         who=who,
