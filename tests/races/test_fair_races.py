@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import partial
 
 import pytest
@@ -45,13 +45,19 @@ def living(ward, slot: str) -> list[str]:
         )
 
 
+def day_of(ward, slot: str) -> date:
+    """Return the hospital's day on which the slot begins: an hour from now may be tomorrow."""
+    with ward.house.reading_session() as session:
+        return hospital_day(session.get_one(Slot, slot).starts_at)
+
+
 def test_between_the_waitlist_and_whoever_presses_first_a_slot_never_has_two_holders(quick: Site) -> None:
     ward = quick.ward
     session_id = plan(ward, ward.department, 1)
     (slot,) = ward.slots(session_id)
     with ward.house.writing_session() as session:
         session.execute(update(Slot).where(Slot.id == slot).values(free_from=ward.now + timedelta(minutes=1)))
-    day_on = hospital_day(ward.now + timedelta(hours=1))
+    day_on = day_of(ward, slot)
     waiting, pressing = [ward.person() for _ in range(2)], [ward.person() for _ in range(2)]
     phones = [(who, quick.phone(who)) for who in pressing]
     accepting = [(who, quick.phone(who)) for who in waiting]
@@ -100,7 +106,7 @@ def test_joining_many_times_at_once_is_one_place(quick: Site) -> None:
         session.execute(update(Slot).where(Slot.session_id == session_id).values(free_from=later))
     who = ward.person()
     phone = quick.phone(who)
-    day = hospital_day(ward.now + timedelta(hours=1)).isoformat()
+    day = day_of(ward, ward.slots(session_id)[0]).isoformat()
     deeds = [partial(phone.post, "/waitlist/join", session=session_id, person=who.ref, day=day) for _ in range(8)]
     assert {answer.status_code for answer in quick.at_once(deeds)} == {303}
     assert ward.types(who.ref).count("waitlist.joined") == 1
