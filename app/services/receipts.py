@@ -21,7 +21,8 @@ from app.services import events, rights
 from ledger.receipt import ForMe, ToShow, format_extra
 
 PAGE = 20
-ARRIVAL = ("appointment.checked_in", "appointment.booked", "waitlist.accepted")  # what a slip is the receipt of, the later act first
+# What a slip is the receipt of, the later act first.
+ARRIVAL = ("appointment.checked_in", "appointment.booked", "waitlist.accepted")
 Side = Literal["act", "look"]
 
 
