@@ -19,6 +19,7 @@ from app.domain.access import (
     Link,
     ManageStaff,
     PairScreen,
+    ReadOwnCodes,
     Relation,
     ReviewPrescriptions,
     Rule,
@@ -94,6 +95,7 @@ def questions(actor):
         RunDesk("clinic"),
         PairScreen("clinic"),
         ShowBoard("clinic"),
+        ReadOwnCodes("clinic"),
         ManageStaff(),
         AuditEvents(),
     ]
@@ -108,12 +110,14 @@ GRANTED = {
         **dict.fromkeys(["SeeHealth", "WriteHealth", "SeeIdentity"], Basis.TREATING),
         "WorkQueue": Basis.OWN_SESSION,
     },
-    "desk": dict.fromkeys(["SeeIdentity", "WorkQueue", "RunDesk", "PairScreen", "ShowBoard"], Basis.CLINIC),
+    "desk": dict.fromkeys(
+        ["SeeIdentity", "WorkQueue", "RunDesk", "PairScreen", "ShowBoard", "ReadOwnCodes"], Basis.CLINIC
+    ),
     "lab": dict.fromkeys(["WorkLab", "SeeIdentity"], Basis.CLINIC),
     "pharmacist": {"ReviewPrescriptions": Basis.CLINIC},
     "admin": dict.fromkeys(["ManageStaff", "PairScreen"], Basis.OFFICE),
     "auditor": {"AuditEvents": Basis.OFFICE},
-    "screen": {"ShowBoard": Basis.CLINIC},
+    "screen": dict.fromkeys(["ShowBoard", "ReadOwnCodes"], Basis.CLINIC),
     "system": {},
     "anonymous": {},
 }
@@ -319,10 +323,12 @@ def test_a_session_is_worked_on_its_day_and_ended_on_the_next(days, is_open):
         (DESK, RunDesk("other")),
         (DESK, PairScreen("other")),
         (DESK, ShowBoard("other")),
+        (DESK, ReadOwnCodes("other")),
         (DESK, WorkQueue("other", None, TODAY)),
         (DESK, SeeIdentity("li", frozenset({"other"}))),
         (DESK, SeeIdentity("li", frozenset())),
         (SCREEN, ShowBoard("other")),
+        (SCREEN, ReadOwnCodes("other")),
     ],
 )
 def test_another_clinic_is_not_ones_own(actor, question):
