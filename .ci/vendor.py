@@ -25,6 +25,8 @@ OLDEST_NODE = 18
 FILES = (
     ("weui/dist/style/weui.min.css", "weui.min.css"),
     ("weui/LICENSE.txt", "weui.LICENSE.txt"),
+    ("jsqr/dist/jsQR.js", "jsqr.js"),
+    ("jsqr/LICENSE", "jsqr.LICENSE.txt"),
     ("tweetnacl/nacl-fast.min.js", "nacl-fast.min.js"),
     ("tweetnacl/LICENSE", "tweetnacl.LICENSE.txt"),
 )

@@ -16,6 +16,7 @@ from flask import Flask
 from sqlalchemy import select
 
 from app.domain.actor import SYSTEM, Actor
+from app.domain.calendar import ONE_DAY
 from app.domain.checkin import Presence, short_code, venue_code
 from app.domain.documents import parse_resident_id
 from app.models import Clinic, ClinicSession, Event, Slot
@@ -95,8 +96,9 @@ class Ward:
     def free_slot(self, session_id: str, *, at_least: timedelta = timedelta(0)) -> str:
         """Return the earliest slot that begins after now and is free."""
         with self.house.reading_session() as session:
-            day_on = clinics.session_of(session, session_id).day_on
-            found = clinics.slots(session, session_id, day_on, self.now)
+            began_on = clinics.session_of(session, session_id).day_on
+            days = (began_on, began_on + ONE_DAY)  # a session may run past midnight
+            found = [slot for day_on in days for slot in clinics.slots(session, session_id, day_on, self.now)]
         return next(slot.id for slot in found if slot.is_free and slot.starts_at >= self.now + at_least)
 
     def booked(self, who: Person, session_id: str = "", slot_id: str = "") -> str:

@@ -9,9 +9,7 @@ from tests.scene import routes
 ROLES = {"public", "patient", "doctor", "desk", "lab", "pharmacist", "admin", "auditor", "screen"}
 
 # Where whoever is not signed in, or whose page is locked, signs in.
-SIGNING_IN = {
-    f"staff.{name}" for name in ("sign_in", "take_sign_in", "step", "take_step", "lock_page", "unlock")
-}
+SIGNING_IN = {f"staff.{name}" for name in ("sign_in", "take_sign_in", "step", "take_step", "lock_page", "unlock")}
 
 # method, address, endpoint. A line that goes is somebody's bookmark; a line that comes needs its row in tests/rows.py too.
 ROUTES = """

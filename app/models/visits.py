@@ -106,8 +106,12 @@ class Ticket(Bound, Base):
     priority: Mapped[str | None]
     turn: Mapped[str | None]
     queued_at: Mapped[datetime | None]
-    moved_from: Mapped[str | None] = mapped_column(ForeignKey("clinic_session.id"))  # the session it was first issued for
-    origin_id: Mapped[str | None] = mapped_column(ForeignKey("ticket.id"))  # the ticket of another department it follows
+    moved_from: Mapped[str | None] = mapped_column(
+        ForeignKey("clinic_session.id")
+    )  # the session it was first issued for
+    origin_id: Mapped[str | None] = mapped_column(
+        ForeignKey("ticket.id")
+    )  # the ticket of another department it follows
     undo: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     method: Mapped[str]
     checked_in_at: Mapped[datetime]

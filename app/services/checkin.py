@@ -22,7 +22,7 @@ from app.domain import own_codes
 from app.domain import queueing as queue_rules
 from app.domain.actor import Actor
 from app.domain.checkin import Presence, Way, WindowRule
-from app.domain.errors import AppointmentMoved, NotFound
+from app.domain.errors import AppointmentMoved, NotFound, SlotStopped
 from app.domain.ids import new_ref
 from app.domain.tickets import format_ticket
 from app.models import Appointment, Clinic, ClinicSession, Department, Prepared, Queue, Ticket
@@ -47,7 +47,8 @@ class Issued:
 @dataclass(frozen=True)
 class VisitHere:
     """One of today's visits at the clinic. `opens_at` and `closes_at` are the window; `decision` says where now stands:
-    "open", "early", "late" (with the minutes), or "done" when it has its ticket. `ways` are those that the department takes."""
+    "open", "early", "late" (with the minutes), "stopped" where the clinician does not come, or "done" when it has its ticket.
+    `ways` are those that the department takes."""
 
     appointment: AppointmentView
     decision: str
@@ -78,13 +79,13 @@ def windows_of(session: Session, views: Sequence[AppointmentView], now: datetime
     """Return where `now` stands in the window of each visit."""
     sittings = {view.session_id for view in views}
     found = session.execute(
-        select(ClinicSession.id, Clinic.rules, Department.check_in, ClinicSession.late_minutes)
+        select(ClinicSession, Clinic.rules, Department.check_in)
         .join(Clinic, Clinic.id == ClinicSession.clinic_id)
         .join(Department, Department.id == ClinicSession.department_id)
         .where(ClinicSession.id.in_(sittings))
     )
-    rule_of = {row[0]: (clinics.check_in_rule_of(row[1], row[2]), row[3] or 0) for row in found}
-    return [_here(view, *rule_of[view.session_id], now) for view in views]
+    of = {sitting.id: (clinics.check_in_rule_of(clinic, own), sitting) for sitting, clinic, own in found}
+    return [_here(view, *of[view.session_id], now) for view in views]
 
 
 # Checking in
@@ -98,6 +99,7 @@ def check_in(session: Session, actor: Actor, appointment_id: str, presence: Pres
     Raises:
         NotFound: none such, or not the actor's to check in. The answer is the same.
         AppointmentMoved: it is not booked.
+        SlotStopped: the clinician does not come.
         CheckInTooEarly, CheckInTooLate: outside the clinic's window, with the instant and the minutes.
         PresenceNeeded: this browser was not at that clinic in the last ten minutes.
     """
@@ -116,7 +118,7 @@ def check_in_all(
 
 def check_in_at_desk(session: Session, actor: Actor, appointment_id: str, now: datetime) -> Issued:
     """Return the ticket of somebody who stands at the desk, document seen. The desk decides about early and late, within
-    the day. Raises NotFound, NotAllowed, AppointmentMoved."""
+    the day. Raises NotFound, NotAllowed, AppointmentMoved, SlotStopped."""
     (visit,) = _locked(session, {appointment_id})
     row = visit.appointment
     rights.run_desk(actor, row.clinic_id, now)
@@ -128,6 +130,7 @@ def check_in_at_desk(session: Session, actor: Actor, appointment_id: str, now: d
         from_at, to_at = clinics.around_today(now)
         if not from_at <= row.starts_at < to_at:
             raise AppointmentMoved(state=row.state)
+        _require_sitting(visit)
     return _issue(session, actor, visit, Way.DESK, now)
 
 
@@ -169,7 +172,7 @@ def visit_of_own_code(session: Session, actor: Actor, clinic_id: str, text: str,
 def check_in_by_own_code(session: Session, actor: Actor, clinic_id: str, text: str, now: datetime) -> Issued:
     """Return the ticket of whose code a gate or a scanner has read. The code works once: after it the visit has its ticket.
 
-    Raises NotAllowed, NotFound, OwnCodeUnknown, CheckInTooEarly, CheckInTooLate, WayNotUsed.
+    Raises NotAllowed, NotFound, OwnCodeUnknown, CheckInTooEarly, CheckInTooLate, SlotStopped, WayNotUsed.
     """
     (visit,) = _locked(session, {visit_of_own_code(session, actor, clinic_id, text, now)})
     with rights.concerning(visit.appointment.patient_ref):
@@ -189,6 +192,7 @@ class _Visit(NamedTuple):
     kind: str
     clinician_ref: str | None
     late_minutes: int | None
+    stopped_at: datetime | None
     rules: dict[str, Any]
     department_rule: dict[str, Any] | None
 
@@ -206,6 +210,7 @@ def _locking(count: int) -> Prepared:
             ClinicSession.kind,
             ClinicSession.clinician_ref,
             ClinicSession.late_minutes,
+            ClinicSession.stopped_at,
             Clinic.rules,
             Department.check_in,
         )
@@ -243,9 +248,16 @@ def _by_patient(session: Session, actor: Actor, visit: _Visit, presence: Presenc
 
 
 def _require_open(visit: _Visit, now: datetime) -> WindowRule:
+    _require_sitting(visit)
     rule = clinics.check_in_rule_of(visit.rules, visit.department_rule)
     rules.require_open(rule, visit.appointment.starts_at, now, visit.late_minutes or 0)
     return rule
+
+
+def _require_sitting(visit: _Visit) -> None:
+    """Raise SlotStopped where the clinician does not come: the ticket would be for a line that nobody calls."""
+    if visit.stopped_at is not None:
+        raise SlotStopped()
 
 
 def _known(session: Session, row: Appointment) -> Issued | None:
@@ -319,10 +331,12 @@ def today_of(session: Session, actor: Actor, now: datetime) -> list[AppointmentV
     return booking.views(session, and_(mine, days, Appointment.state.in_(("booked", "checked_in", "in_consult"))), now)
 
 
-def _here(view: AppointmentView, rule: WindowRule, clinician_late_minutes: int, now: datetime) -> VisitHere:
+def _here(view: AppointmentView, rule: WindowRule, sitting: ClinicSession, now: datetime) -> VisitHere:
     if view.ticket is not None:
         return VisitHere(view, "done", 0, ways=rule.ways)
-    decision = rules.decide_window(rule, view.starts_at, now, clinician_late_minutes)
+    if sitting.stopped_at is not None:
+        return VisitHere(view, "stopped", 0)
+    decision = rules.decide_window(rule, view.starts_at, now, sitting.late_minutes or 0)
     match decision:
         case rules.Open(opens_at, closes_at):
             return VisitHere(view, "open", 0, opens_at, closes_at, rule.ways)

@@ -1,4 +1,5 @@
 // Starts the behaviour named in each data-module attribute. Pages are complete without any of them.
+import * as camera from "./camera.js";
 import * as chosen from "./chosen.js";
 import * as confirm from "./confirm.js";
 import * as copy from "./copy.js";
@@ -14,7 +15,7 @@ import * as print from "./print.js";
 import * as screenCall from "./screen-call.js";
 import * as screenVoice from "./screen-voice.js";
 
-const modules = { chosen, confirm, copy, countdown, demo, focus, form, keys, lock, place, poll, print, "screen-call": screenCall, "screen-voice": screenVoice };
+const modules = { camera, chosen, confirm, copy, countdown, demo, focus, form, keys, lock, place, poll, print, "screen-call": screenCall, "screen-voice": screenVoice };
 
 export function startWithin(root) {
   for (const element of root.querySelectorAll("[data-module]")) {

@@ -21,7 +21,7 @@ export function start(element) {
   let was = null;
   try {
     was = window.localStorage.getItem(REMEMBERED);
-  } catch {
+  } catch (ignored) {
     was = null; // a browser that keeps nothing asks again after each reload
   }
   turn(was === "on");
@@ -41,7 +41,7 @@ function turn(on) {
   button.textContent = on ? button.dataset.on : button.dataset.off;
   try {
     window.localStorage.setItem(REMEMBERED, on ? "on" : "off");
-  } catch {
+  } catch (ignored) {
     isOn = on; // and goes on without remembering
   }
   if (on) {
@@ -100,7 +100,7 @@ function ask(one) {
 function read() {
   try {
     return new Set(JSON.parse(window.sessionStorage.getItem(SPOKEN) || "[]"));
-  } catch {
+  } catch (ignored) {
     return new Set();
   }
 }
@@ -110,7 +110,7 @@ function remember(key) {
   while (spoken.size > MOST_SPOKEN) spoken.delete(spoken.values().next().value);
   try {
     window.sessionStorage.setItem(SPOKEN, JSON.stringify([...spoken]));
-  } catch {
+  } catch (ignored) {
     spoken.add(key); // a reload may say it again
   }
 }

@@ -10,10 +10,10 @@ from sqlalchemy import inspect, text
 
 from app.domain.actor import SYSTEM, Actor
 from app.domain.checkin import Presence, Way, WayNotUsed, WindowRule
-from app.domain.errors import AppointmentMoved, CheckInTooEarly, NotAllowed, NotFound
+from app.domain.errors import AppointmentMoved, CheckInTooEarly, NotAllowed, NotFound, SlotStopped
 from app.domain.own_codes import OwnCodeUnknown
 from app.domain.places import Fence, PlaceNotUsed, PlaceTooFar
-from app.models import Event
+from app.models import ClinicSession, Event
 from app.services import checkin, planning, presences, queueing, rules
 
 FENCE = Fence(31_216_540, 121_473_701)
@@ -137,7 +137,7 @@ def test_a_clinics_rule_reaches_departments_without_one(ward, admin):
     with pytest.raises(CheckInTooEarly):
         ward.do(checkin.check_in, who.actor, appointment, ward.presence)
     ward.do(rules.change_window, admin, ward.clinic, "", WindowRule(early_minutes=120))
-    [view] = [v for v in ward.look(lambda s, now: rules.all_of(s, {ward.clinic}))]
+    [view] = ward.look(lambda session, _now: rules.all_of(session, {ward.clinic}))
     assert view.clinic.rule.early_minutes == 120 and not any(one.is_own for one in view.departments)
     assert ward.do(checkin.check_in, who.actor, appointment, ward.presence).is_new
 
@@ -151,6 +151,24 @@ def test_a_clinician_who_is_late_lengthens_the_window(ward):
         ward.do(checkin.check_in, who.actor, appointment, late)
     ward.do(queueing.say_late, ward.chen, ward.expert, 30)
     assert ward.do(checkin.check_in, who.actor, appointment, ward.presence).is_new
+
+
+def test_nobody_checks_in_to_a_clinician_who_does_not_come(ward, gate):
+    who = ward.person()
+    appointment = ward.booked(who)
+    code = ward.do(checkin.own_code_of, who.actor, appointment)
+    with ward.house.writing_session() as session:
+        sitting = session.get_one(ClinicSession, ward.expert)
+        sitting.stopped_at, sitting.stop_reason = ward.now, "ill"
+    for way in (
+        lambda: ward.do(checkin.check_in, who.actor, appointment, ward.presence),
+        lambda: ward.do(checkin.check_in_at_desk, ward.desk, appointment),
+        lambda: ward.do(checkin.check_in_by_own_code, gate, ward.clinic, code.text),
+    ):
+        with pytest.raises(SlotStopped):
+            way()
+    [here] = ward.look(checkin.visits_here, who.actor, ward.clinic)
+    assert here.decision == "stopped"
 
 
 def test_the_desk_is_always_a_way(ward, admin):

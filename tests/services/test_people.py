@@ -130,7 +130,9 @@ def test_a_guardian_sees_nothing_until_the_desk_has_seen_the_papers(writing, rea
     with reading() as session, pytest.raises(NotAllowed):
         rights.see_own(session, parent, child, clock())
     with writing() as session:
-        guardianship.verify_guardianship(session, Actor("staff", "n", "desk", "s", frozenset({"main"})), link_id, clock())
+        guardianship.verify_guardianship(
+            session, Actor("staff", "n", "desk", "s", frozenset({"main"})), link_id, clock()
+        )
     with reading() as session:
         assert rights.see_health(session, parent, child, clock()).basis == "guardian"
         # Until the fourteenth birthday.

@@ -55,7 +55,9 @@ def test_from_nothing_to_a_slot_and_a_doctor_who_signs_in(app: Flask, browser: B
     assert "内科" in browser.get("/book").text
     doctor = Browser(app)
     doctor.get("/staff/sign-in")
-    assert doctor.post("/staff/sign-in", login="doctor.li", password=password).headers["Location"] == "/staff/sign-in/next"
+    assert (
+        doctor.post("/staff/sign-in", login="doctor.li", password=password).headers["Location"] == "/staff/sign-in/next"
+    )
     own = "seven kettles on a roof"
     assert doctor.post("/staff/sign-in/next", step="password", password=own, again=own).status_code == 303
     assert "10:30" in doctor.get("/staff/doctor/").text

@@ -83,7 +83,7 @@ def cancel(appointment_id: str, body: forms.Nothing) -> Any:
 @limiter.limit(str(VENUE_SHORT_CODE[1]))
 @operation(
     list[answers.Issued], [examples.ISSUED], takes=forms.CheckIn,
-    refuses=("venue_code_unknown", "check_in_too_early", "check_in_too_late", "appointment_moved"),
+    refuses=("venue_code_unknown", "check_in_too_early", "check_in_too_late", "slot_stopped", "way_not_used", "appointment_moved"),
 )  # fmt: skip
 def check_in(body: forms.CheckIn) -> Any:
     """Check in appointments at the clinic whose code was scanned or typed: all of them or none, a receipt each.

@@ -19,6 +19,7 @@ from app.domain.errors import (
     CheckInTooLate,
     PresenceNeeded,
     Refused,
+    SlotStopped,
     VenueCodeUnknown,
 )
 from app.domain.places import PlaceNotUsed, PlaceTooFar, PlaceUnsure
@@ -69,7 +70,7 @@ def take_check_in() -> Any:
         with act() as a:
             checkin.check_in_all(a.session, a.actor, chosen, present(), a.now)
             a.answer = see_other("patient.queue")
-    except (AppointmentMoved, CheckInTooEarly, CheckInTooLate, PresenceNeeded, WayNotUsed) as refused:
+    except (AppointmentMoved, CheckInTooEarly, CheckInTooLate, PresenceNeeded, SlotStopped, WayNotUsed) as refused:
         return _refused(refused)
     response = a.sealed()
     state = response.headers["X-Receipt-State"]
@@ -222,7 +223,7 @@ def _checks(
     elif any(row[1].decision == "open" for row in waiting):
         is_time, when = True, next(row[2] for row in waiting if row[1].decision == "open")
     else:
-        is_time, when = (False if waiting[0][1].decision == "late" else None), waiting[0][2]
+        is_time, when = (False if waiting[0][1].decision in ("late", "stopped") else None), waiting[0][2]
     if clinic is None or presence is None:
         is_there, where = None, _("还没确认到院：选下面一种办法")
     elif is_time and not due:

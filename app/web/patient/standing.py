@@ -107,6 +107,8 @@ def window_words(here: VisitHere) -> str:
         return _("%(time)s 开始签到，还有 %(minutes)s 分钟", time=clock(here.opens_at), minutes=here.minutes)
     if here.decision == "late" and here.closes_at:
         return _("%(time)s 已停止网上签到，请到前台", time=clock(here.closes_at))
+    if here.decision == "stopped":
+        return _("医生停诊，请看首页的安排")
     if here.decision == "open" and here.closes_at:
         return _("现在可以签到，%(time)s 截止", time=clock(here.closes_at))
     return ""

@@ -7,7 +7,7 @@ from typing import Any
 from flask import flash, get_flashed_messages, make_response, redirect, render_template, request, url_for
 
 from app.domain.checkin import WayNotUsed
-from app.domain.errors import AppointmentMoved, CheckInTooEarly, CheckInTooLate
+from app.domain.errors import AppointmentMoved, CheckInTooEarly, CheckInTooLate, SlotStopped
 from app.domain.own_codes import OwnCodeUnknown
 from app.services import checkin
 from app.web.house import house
@@ -41,7 +41,7 @@ def take_code() -> Any:
                 a.session, a.actor, clinic_id, request.form.get("code", "").strip()[:40], a.now
             )
             a.answer = see_other("screen.gate")
-    except (OwnCodeUnknown, WayNotUsed, CheckInTooEarly, CheckInTooLate, AppointmentMoved) as refused:
+    except (OwnCodeUnknown, WayNotUsed, CheckInTooEarly, CheckInTooLate, SlotStopped, AppointmentMoved) as refused:
         return make_response(render_template("screen/gate.html", ticket="", wrong=words_for(refused)), refused.status)
     flash(issued.ticket, TICKET)
     house().bell.knock()
