@@ -30,8 +30,6 @@ from app.services import booking, clinics, events, rights
 from app.services.booking import AppointmentView
 from app.services.sealing import held, write_first, write_next
 
-PLACES_PER_NUMBER = 1000  # `order_key` counts in thousandths of a place, so that somebody fits between two numbers
-
 
 @dataclass(frozen=True)
 class Issued:
@@ -299,7 +297,7 @@ def _issue(
             "session_id": row.session_id,
             "clinician_ref": visit.clinician_ref if visit.kind == "expert" else None,
             "state": "waiting",
-            "order_key": int(queue_rules.first_place(number) * PLACES_PER_NUMBER),
+            "order_key": queue_rules.order_key(queue_rules.first_place(number)),
             "calls": 0,
             "passes": 0,
             "method": way.value,
