@@ -1,6 +1,6 @@
 # The chores of Mingzhen, one command each; `make` alone lists them. Nothing here needs root, and everything stays in this folder.
 .DEFAULT_GOAL := help
-.PHONY: help run check fmt test bench verify reset db screenshots lock
+.PHONY: help run check fmt test bench day verify reset db screenshots lock
 
 VENV := .venv/bin/python
 # Prints the Python that makes .venv, or says in a sentence what is missing.
@@ -32,6 +32,10 @@ test: ## the whole suite, with a real browser; T=path runs a part of it
 bench: ## measure acts with their receipts beside a bare commit
 	@$(PREPARE) test --no-browser
 	@$(VENV) -m bench
+
+day: ## simulate a hospital day of 3,000 visits at 60x against the running site, and check all of it (OPTIONS="--small")
+	@$(PREPARE) test --no-browser
+	@$(VENV) -m bench.day $(OPTIONS)
 
 verify: ## audit the running hospital's public log as a stranger would
 	@$(PREPARE) site --quiet

@@ -44,7 +44,9 @@ class Page:
         for action, body in FORM.findall(self.text):
             fields = [dict(ATTRIBUTE.findall(tag)) for tag in INPUT.findall(body)]
             sent = [
-                (f["name"], html.unescape(f.get("value", ""))) for f in fields if f.get("type") in ("hidden", "checkbox")
+                (f["name"], html.unescape(f.get("value", "")))
+                for f in fields
+                if f.get("type") in ("hidden", "checkbox")
             ]
             found.append((html.unescape(action), [pair for pair in sent if pair[0]]))
         return found

@@ -27,6 +27,7 @@ BATCH = 50  # households made in one transaction
 SLOT_MINUTES = 3
 FULL_DAY = ((time(8, 0), time(12, 0)), (time(13, 30), time(17, 0)))
 SMALL_DAY = ((time(8, 0), time(8, 33)),)
+FAMILIES = 0.04  # of households: a parent with two children
 SURNAMES, GIVEN = "李王张刘陈杨赵黄周吴", ("明", "芳", "伟", "秀英", "娜", "敏", "静", "强", "磊", "洋")
 ADULT, ELDER, CHILD = date(1962, 1, 1), date(1938, 1, 1), date(2016, 1, 1)  # birth days are counted on from these
 
@@ -155,7 +156,6 @@ def invite(house: House, plan: Plan, options: Options) -> None:
     draw = random.Random(options.seed)
     wanted = round(options.visits * 0.9)
     with house.reading_session() as session:
-        slots = {key: (slot.starts_at, slot.id) for slot in session.scalars(select(Slot)) for key in [slot.session_id]}
         by_clinic = {
             clinic: sorted(
                 (slot.starts_at, slot.id)
@@ -170,7 +170,7 @@ def invite(house: House, plan: Plan, options: Options) -> None:
             for clinic in plan.clinics
         }
     total = sum(map(len, by_clinic.values()))
-    if not slots or total < wanted:
+    if total < wanted:
         raise ValueError(f"{total} slots are too few for {wanted} booked visits")
     taken = []
     for clinic, free in by_clinic.items():
@@ -190,7 +190,7 @@ def _households(
     """Cut a clinic's slots into those of single people and, one in twenty, of a parent with two children."""
     at = 0
     while at < len(free):
-        size = 2 if draw.random() < 0.05 else 1
+        size = 2 if draw.random() < FAMILIES else 1
         yield clinic, free[at : at + size]
         at += size
 
