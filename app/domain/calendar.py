@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 HOSPITAL_ZONE = ZoneInfo("Asia/Shanghai")
 
 ONE_DAY = timedelta(days=1)
+FIRST_DAY, LAST_DAY = date(2020, 1, 1), date(2199, 12, 31)  # that a page can be asked for
 
 
 class Language(StrEnum):
@@ -61,6 +62,15 @@ def hospital_day(at: datetime) -> date:
 def day_bounds(day_on: date) -> tuple[datetime, datetime]:
     """Return when a hospital day begins and when the next one begins, as UTC: begin <= instant < end."""
     return instant(day_on, time()), instant(day_on + ONE_DAY, time())
+
+
+def parse_day(text: str) -> date | None:
+    """Return the day that ISO text names, or None: for none, and for one in a century in which nobody here is seen."""
+    try:
+        day_on = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return day_on if FIRST_DAY <= day_on <= LAST_DAY else None
 
 
 def instant(day_on: date, clock: time) -> datetime:

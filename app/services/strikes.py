@@ -19,7 +19,7 @@ from app.domain.calendar import day_bounds, hospital_day
 from app.domain.errors import NotFound
 from app.domain.ids import new_ref
 from app.domain.strikes import BookingPaused, Excuse, Kind
-from app.models import Appeal, Appointment, Clinic, ClinicSession, Department, Event, Strike, projected
+from app.models import Appeal, Appointment, Clinic, ClinicSession, Department, Event, Strike, Ticket, projected
 from app.services import clinics, events, rights
 from app.services.clinics import Words
 from app.services.sealing import seal_next
@@ -79,6 +79,7 @@ def after_cancel(session: Session, row: Appointment, event_id: str, now: datetim
             Appointment.patient_ref == row.patient_ref,
             Appointment.cancelled_by == "patient",
             Appointment.cancelled_at > since_at,
+            ~exists(select(Ticket.id).where(Ticket.appointment_id == Appointment.id)),  # who came and left the line came
         )
     ).all()
     late = [one for one in lately if one.cancelled_at and rules.is_late_cancel(rule, one.starts_at, one.cancelled_at)]

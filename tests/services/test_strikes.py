@@ -114,6 +114,15 @@ def test_late_cancelling_is_free_as_often_as_the_rule_says(ward):
     assert strike_of(ward, who).kind == "late_cancel"
 
 
+def test_who_came_and_left_the_line_used_up_no_late_cancellation(ward):
+    rule(ward, free_late_cancels=1)
+    who = ward.person()
+    ward.do(queueing.leave, who.actor, ward.waiting(who=who))
+    appointment = ward.booked(who, slot_id=ward.slots(ward.pool)[-1])
+    ward.do(booking.cancel, who.actor, appointment)
+    assert "strike.given" not in ward.types(who.ref)
+
+
 def test_cancelling_in_good_time_or_by_the_desk_counts_for_nothing(ward):
     rule(ward, free_late_cancels=0, late_cancel_minutes=60)
     who = ward.person()

@@ -43,6 +43,16 @@ def test_a_year_that_is_none_shows_the_records_list(doors, ward, until):
     assert phone.get("/records", query_string={"until": until}).status_code == 200
 
 
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31", "2019-12-31", "2026-02-30", "1e9", ""])
+def test_a_day_that_no_calendar_of_ours_reaches_is_refused_and_no_fault(doors, ward, day):
+    who = ward.person()
+    phone, desk = doors.phone(who), doors.staff(ward.desk)
+    phone.post("/book/department", department=ward.department)
+    joined = {"person": who.ref, "session": ward.expert, "day": day}
+    assert desk.get(f"/staff/desk/book-for/{who.ref}", query_string={"day": day}).status_code == 200
+    assert phone.post("/waitlist/join", **joined).status_code == phone.post("/waitlist/join", **joined, x="").status_code == 404
+
+
 @pytest.fixture
 def admin(ward, app) -> Browser:
     with ward.house.writing_session() as session:

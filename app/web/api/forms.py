@@ -7,7 +7,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
+from app.domain.calendar import FIRST_DAY, LAST_DAY
+
 Ref = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+Day = Annotated[date, Field(ge=FIRST_DAY, le=LAST_DAY)]
 EventId = Annotated[str, Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
 
 
@@ -80,14 +83,14 @@ class SessionsQuery(Form):
     """A department, by its id, and a day of the hospital's calendar."""
 
     department: Ref
-    day: date
+    day: Day
 
 
 class SlotsQuery(Form):
     """A session, by its id, and a day."""
 
     session: Ref
-    day: date
+    day: Day
 
 
 class ReceiptsQuery(Form):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Any
 
 from flask import Response, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 
-from app.domain.calendar import hospital_day
+from app.domain.calendar import hospital_day, parse_day
 from app.domain.errors import NotFound, Refused
 from app.services import boards, clinics, identity, people, walkins
 from app.web.desk import bp
@@ -102,7 +101,7 @@ def _times(patient_ref: str, clinic_id: str, errors: dict[str, str], status: int
         departments = [d for d in clinics.departments(session, now) if d.clinic_id == clinic_id]
         chosen = next((d for d in departments if d.id == asked[0]), departments[0] if departments else None)
         days = clinics.days(session, chosen.id, now) if chosen else []
-        day_on = _day(asked[1]) or (chosen.first_free_on if chosen else None) or hospital_day(now)
+        day_on = parse_day(asked[1]) or (chosen.first_free_on if chosen else None) or hospital_day(now)
         sittings = clinics.doctors(session, chosen.id, day_on, now) if chosen else []
         free = {s.id: [x for x in clinics.slots(session, s.id, day_on, now) if x.is_free] for s in sittings}
     page = render_template(
@@ -120,10 +119,3 @@ def _times(patient_ref: str, clinic_id: str, errors: dict[str, str], status: int
         here=url_for("desk.times_for", patient_ref=patient_ref, clinic=clinic_id),
     )
     return make_response(page, status)
-
-
-def _day(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        return None

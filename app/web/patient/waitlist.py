@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Any
 
 from flask import redirect, render_template, request, url_for
 from flask import session as browser
 from sqlalchemy.orm import Session
 
+from app.domain.calendar import parse_day
 from app.domain.errors import AlreadyBooked, NotFound, SlotPast, SlotStopped, SlotTooFar
 from app.domain.strikes import BookingPaused
 from app.domain.waitlist import WaitlistClosed, WaitlistFull, WaitlistNotNeeded
@@ -48,10 +48,9 @@ def join_waitlist() -> Any:
     department_id, session_id = browser.get("department"), request.form.get("session") or None
     if not department_id and not session_id:
         return redirect(url_for("patient.book"), code=303)
-    try:
-        day_on = date.fromisoformat(request.form.get("day", ""))
-    except ValueError as unreadable:
-        raise NotFound() from unreadable
+    day_on = parse_day(request.form.get("day", ""))
+    if day_on is None:
+        raise NotFound()
     try:
         with act() as a:
             waitlist.join(a.session, a.actor, patient_ref, department_id, day_on, a.now, session_id=session_id)
