@@ -74,6 +74,7 @@ POST /people/guardians/<link_id>/end patient.end_guardian
 GET /people/new patient.new_person
 POST /people/new patient.bind_person
 GET /queue patient.queue
+POST /queue/<ticket_id>/back patient.take_back
 GET /queue/<ticket_id>/leave patient.leave_queue
 POST /queue/<ticket_id>/leave patient.take_leave
 GET /queue/now patient.queue_now

@@ -6,14 +6,16 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from app.domain import checkin
 from app.domain import queueing as rules
 from app.domain.access import Rule
 from app.domain.actor import Actor
+from app.domain.checkin import Presence
 from app.domain.errors import NotAllowed
 from app.domain.ids import new_ref
 from app.domain.priorities import RETURNING
-from app.models import Appointment, Bound, ClinicSession, Ticket, TicketMove
-from app.services import events, lines, rights
+from app.models import Appointment, Bound, Clinic, ClinicSession, Department, Ticket, TicketMove
+from app.services import clinics, events, lines, rights
 from app.services import ticket_rows as rows
 from app.services.lines import TicketView
 from app.services.sealing import seal_next
@@ -31,13 +33,26 @@ def send_to_tests(session: Session, actor: Actor, ticket_id: str, now: datetime)
     return _recorded(session, "ticket.away", actor, row, now)
 
 
-def back_from_tests(session: Session, actor: Actor, ticket_id: str, now: datetime) -> TicketView:
+def back_from_tests(
+    session: Session, actor: Actor, ticket_id: str, now: datetime, presence: Presence | None = None
+) -> TicketView:
     """Who was away for tests waits again with the old number: behind everybody who waits, brought forward by the class
-    "returning" as the cap allows. By the desk or the line's clinician.
+    "returning" as the cap allows.
 
-    Raises NotFound, NotAllowed, TicketMoved.
+    By the desk or the line's clinician; or by the patient, or who stands in for them, with a presence at the clinic of a way
+    that the department takes check-ins by. A patient who waits again already gets the same, and nothing is recorded.
+
+    Raises NotFound, NotAllowed, TicketMoved; of patients PresenceNeeded, WayNotUsed.
     """
-    row, _ = rows.of_line(session, actor, ticket_id, now)
+    if actor.kind == "patient":
+        row = rows.locked(session, ticket_id)
+        rights.arrange(session, actor, row.patient_ref, now, recorded_at=row.checked_in_at)
+        if row.state == "waiting":
+            return lines.ticket(session, row.id, now)
+        with rights.concerning(row.patient_ref):
+            _require_back_here(session, row, presence, now)
+    else:
+        row, _ = rows.of_line(session, actor, ticket_id, now)
     with rights.concerning(row.patient_ref):
         entry = rules.come_back(lines.entry_of(row), lines.entries(session, row.queue_id, row.clinician_ref))
     rows.change(
@@ -140,6 +155,16 @@ def write_move(session: Session, row: Ticket, kind: str, to: ClinicSession, now:
 
 
 # Private
+
+
+def _require_back_here(session: Session, row: Ticket, presence: Presence | None, now: datetime) -> None:
+    """Require that whoever says to be back from tests is there, on the day of the ticket: their place is called from then."""
+    if row.state != "away" or row.checked_in_at <= now - lines.ACTIVE_FOR:
+        raise rules.TicketMoved(state=row.state)
+    sitting = lines.sitting_of(session, row.session_id)
+    clinic, department = session.get_one(Clinic, sitting.clinic_id), session.get_one(Department, sitting.department_id)
+    shown = checkin.require_presence(presence, clinic.id, now)
+    checkin.require_way(clinics.check_in_rule_of(clinic.rules, department.check_in), shown.way)
 
 
 def _moved(session: Session, actor: Actor, row: Ticket, to_session_id: str, now: datetime) -> TicketView:

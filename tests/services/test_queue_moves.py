@@ -8,10 +8,11 @@ import pytest
 
 from app.domain.actor import SYSTEM, Actor
 from app.domain.calendar import hospital_day
-from app.domain.errors import AlreadyBooked, NotAllowed, NotFound, TicketMoved
+from app.domain.checkin import Presence, Way, WayNotUsed, WindowRule, format_window
+from app.domain.errors import AlreadyBooked, NotAllowed, NotFound, PresenceNeeded, TicketMoved
 from app.domain.priorities import NoPriority, PriorityNotDue, PriorityNoteMissing, PriorityUnknown
 from app.domain.queueing import CannotUndo, LateUnreadable, MoveElsewhere, MoveNowhere
-from app.models import Appointment, ClinicSession, PriorityGrant, Visit
+from app.models import Appointment, ClinicSession, Department, PriorityGrant, Visit
 from app.services import lines, planning, queueing, replaying
 
 
@@ -174,6 +175,54 @@ def test_who_is_sent_to_tests_frees_the_room_and_comes_back_with_the_same_number
     assert ward.do(queueing.finish, ward.chen, first.id) == visit
     with ward.house.reading_session() as session:
         assert session.query(Visit).filter_by(patient_ref=first.patient_ref).count() == 1
+
+
+def away(ward, who):
+    ticket = ward.waiting(who=who)
+    see(ward, ward.chen, ward.expert)
+    ward.do(queueing.send_to_tests, ward.chen, ticket)
+    return ticket
+
+
+def test_a_patient_who_is_there_says_to_be_back_once(ward):
+    who = ward.person()
+    ticket = away(ward, who)
+    ward.waiting()
+    view = ward.do(queueing.back_from_tests, who.actor, ticket, presence=ward.presence)
+    assert (view.ticket, view.state, view.priority, view.before) == ("A001", "waiting", "returning", 0)
+    assert last(ward, view) == ("ticket.returned", {"ticket": "A001"})
+    told = len(ward.events(who.ref))
+    assert ward.do(queueing.back_from_tests, who.actor, ticket, presence=ward.presence) == view
+    assert len(ward.events(who.ref)) == told
+
+
+def test_nobody_is_back_from_home_or_by_a_way_that_the_department_does_not_take(ward):
+    who = ward.person()
+    ticket = away(ward, who)
+    for shown in (None, Presence("elsewhere", ward.now), Presence(ward.clinic, ward.now - timedelta(minutes=10))):
+        with pytest.raises(PresenceNeeded):
+            ward.do(queueing.back_from_tests, who.actor, ticket, presence=shown)
+    with ward.house.writing_session() as session:
+        only_screen = format_window(WindowRule(ways=frozenset({Way.VENUE})))
+        session.get_one(Department, ward.department).check_in = only_screen
+    with pytest.raises(WayNotUsed):
+        ward.do(queueing.back_from_tests, who.actor, ticket, presence=Presence(ward.clinic, ward.now, Way.PLACE, 50))
+    assert lines_state(ward, ticket) == "away"
+
+
+def test_nobody_is_back_for_another_account_or_days_later_or_without_having_been_away(ward):
+    who = ward.person()
+    ticket = away(ward, who)
+    with pytest.raises(NotFound):
+        ward.do(queueing.back_from_tests, ward.person().actor, ticket, presence=ward.presence)
+    ward.clock.now += lines.ACTIVE_FOR
+    with pytest.raises(TicketMoved):
+        ward.do(queueing.back_from_tests, who.actor, ticket, presence=ward.presence)
+    assert lines_state(ward, ticket) == "away"
+
+
+def lines_state(ward, ticket_id):
+    return ward.look(lines.ticket, ticket_id).state
 
 
 def test_many_who_are_back_do_not_hold_up_those_who_wait(ward):

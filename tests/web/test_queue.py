@@ -195,6 +195,26 @@ def test_away_for_tests_keeps_the_number_and_says_how_to_come_back(doors, ward):
     assert sentence(phone) == "下一位就是您"
 
 
+def test_who_is_back_scans_and_presses_once_and_waits_again(doors, ward):
+    who = ward.person("李明")
+    ticket = ward.waiting(who=who)
+    ward.do(queueing.call_next, ward.chen, ward.expert)
+    ward.do(queueing.start, ward.chen, ticket)
+    ward.do(queueing.send_to_tests, ward.chen, ticket)
+    phone = doors.phone(who)
+    page = phone.get("/queue").text
+    assert 'href="/check-in">我回来了' in page and f"/queue/{ticket}/back" not in page
+    refused = phone.post(f"/queue/{ticket}/back")
+    assert refused.status_code == 409 and "先扫候诊区屏幕上的码" in refused.text
+    assert "/check-in/code" in refused.text  # the ways of showing that one is here stand below
+    scanned = phone.follow(phone.get(f"/c/{ward.venue_code()}")).text
+    assert f'action="/queue/{ticket}/back"' in scanned and "A001" in scanned and "没有待签到" not in scanned
+    assert f'action="/queue/{ticket}/back"' in phone.get("/queue/now").text
+    page = phone.follow(phone.post(f"/queue/{ticket}/back")).text
+    assert "下一位就是您" in page and "我回来了" not in page
+    assert ward.types(who.ref)[-1] == "ticket.returned"
+
+
 def test_leaving_ends_the_ticket_and_pressing_twice_is_no_harm(doors, ward):
     who = ward.person()
     ticket = ward.waiting(who=who)

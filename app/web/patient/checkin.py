@@ -10,7 +10,9 @@ from flask import flash, make_response, redirect, render_template, request, url_
 from flask import session as browser
 from flask_babel import gettext as _
 from markupsafe import Markup
+from sqlalchemy.orm import Session
 
+from app.domain.actor import Actor
 from app.domain.calendar import hospital_day
 from app.domain.checkin import Presence, Way, WayNotUsed, is_present
 from app.domain.errors import (
@@ -24,7 +26,7 @@ from app.domain.errors import (
 )
 from app.domain.places import PlaceNotUsed, PlaceTooFar, PlaceUnsure
 from app.domain.rates import VENUE_SHORT_CODE
-from app.services import booking, checkin, clinics, identity, presences
+from app.services import booking, checkin, clinics, identity, lines, presences
 from app.services.clinics import Words
 from app.web.fragments import fragment
 from app.web.house import house
@@ -34,6 +36,7 @@ from app.web.login import patient_required, public
 from app.web.messages import words_for
 from app.web.patient import bp
 from app.web.patient.standing import appointment_card, window_words
+from app.web.patient.ticket_words import TicketCard, ticket_cards
 from app.web.transaction import act, current_actor, reading, see_other
 
 PLACE_TRIES = "20 per 10 minutes"
@@ -71,7 +74,7 @@ def take_check_in() -> Any:
             checkin.check_in_all(a.session, a.actor, chosen, present(), a.now)
             a.answer = see_other("patient.queue")
     except (AppointmentMoved, CheckInTooEarly, CheckInTooLate, PresenceNeeded, SlotStopped, WayNotUsed) as refused:
-        return _refused(refused)
+        return refused_here(refused)
     response = a.sealed()
     state = response.headers["X-Receipt-State"]
     for event in a.events[:-1]:  # the last one's line is there already
@@ -102,14 +105,14 @@ def take_place() -> Any:
     try:
         latitude, longitude, accuracy = (float(request.form[name]) for name in ("latitude", "longitude", "accuracy"))
     except (KeyError, ValueError):
-        return _refused(PlaceUnsure())
+        return refused_here(PlaceUnsure())
     try:
         with reading() as session:
             presence = presences.presence_from_place(
                 session, current_actor(), latitude, longitude, accuracy, house().clock()
             )
     except (PlaceNotUsed, PlaceTooFar, PlaceUnsure) as refused:
-        return _refused(refused)
+        return refused_here(refused)
     remember(presence)
     return redirect(url_for("patient.check_in"), code=303)
 
@@ -128,6 +131,12 @@ def own_code_now(appointment_id: str) -> Any:
     return fragment("patient/_own_code.html", **_own_code(appointment_id))
 
 
+def refused_here(refused: Refused) -> Any:
+    """Return the page with what is the matter, and what to do about it, above the ways of showing that one is here."""
+    said = words_for(refused)
+    return _page({"": f"{said.title}。{said.next_step}"}, refused.status)
+
+
 def remember(presence: Presence) -> None:
     """Keep the presence in this browser's signed cookie: never where it was, the band of distance at most."""
     browser["presence"] = [
@@ -144,11 +153,6 @@ def present() -> Presence | None:
     if not kept or len(kept) != 4:
         return None
     return Presence(kept[0], datetime.fromisoformat(kept[1]), Way(kept[2]), kept[3])
-
-
-def _refused(refused: Refused) -> Any:
-    said = words_for(refused)
-    return _page({"": f"{said.title}。{said.next_step}"}, refused.status)
 
 
 def _own_code(appointment_id: str) -> dict[str, Any]:
@@ -181,7 +185,10 @@ def _page(errors: dict[str, str], status: int) -> Any:
                 if view.state == "booked" and hospital_day(view.starts_at) == hospital_day(now)
             ]
             found, clinic = checkin.windows_of(session, today, now), None
-        fenced = clinics.with_fence(session, {here.appointment.clinic_id for here in found})
+        away = _away(session, actor, names, presence, now)
+        fenced = clinics.with_fence(
+            session, {here.appointment.clinic_id for here in found} | {card.ticket.clinic_id for card in away}
+        )
     rows = [(appointment_card(here.appointment, names, now), here, window_words(here)) for here in found]
     way = presence.way if presence is not None and is_here else None
     due = [card for card, here, _words in rows if here.decision == "open" and (way is None or way in here.ways)]
@@ -195,8 +202,11 @@ def _page(errors: dict[str, str], status: int) -> Any:
         for card in due
     ]
     open_rows = [here for _card, here, _words in rows if here.decision != "done"]
+    by_place = any(Way.PLACE in h.ways and h.appointment.clinic_id in fenced for h in open_rows)
+    by_venue = any(Way.VENUE in h.ways for h in open_rows)
     page = render_template(
         "patient/check_in.html",
+        away=away,
         here=url_for("patient.check_in"),
         rows=rows,
         due=due,
@@ -206,11 +216,19 @@ def _page(errors: dict[str, str], status: int) -> Any:
         names=names,
         errors=errors,
         checks=_checks(rows, due, clinic, presence if is_here else None, names),
-        by_place=clinic is None and any(Way.PLACE in h.ways and h.appointment.clinic_id in fenced for h in open_rows),
-        by_venue=clinic is None and any(Way.VENUE in h.ways for h in open_rows),
+        by_place=clinic is None and (by_place or any(card.ticket.clinic_id in fenced for card in away)),
+        by_venue=clinic is None and (by_venue or bool(away)),
         own_codes=[card for card, h, _words in rows if h.decision == "open" and Way.OWN_CODE in h.ways],
     )
     return make_response(page, status)
+
+
+def _away(
+    session: Session, actor: Actor, names: dict[str, str], presence: Presence | None, now: datetime
+) -> list[TicketCard]:
+    """Return the tickets of who is away for tests, and may say here to be back."""
+    found = [ticket for ticket in lines.tickets_of(session, actor, now) if ticket.state == "away"]
+    return list(ticket_cards(session, found, names, now, presence))
 
 
 def _checks(

@@ -1,4 +1,4 @@
-"""Every ticket of the account's people that something is still to come of, live; and leaving a queue."""
+"""Every ticket of the account's people that something is still to come of, live; back from tests; and leaving a queue."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from typing import Any
 from flask import redirect, render_template, url_for
 from sqlalchemy.orm import Session
 
+from app.domain.checkin import WayNotUsed
+from app.domain.errors import PresenceNeeded
 from app.services import identity, lines, queueing
 from app.web.fragments import fragment
 from app.web.house import house
 from app.web.login import patient_required
 from app.web.patient import bp
+from app.web.patient.checkin import present, refused_here
 from app.web.patient.ticket_words import TicketCard, ticket_cards
 from app.web.transaction import act, current_actor, reading, see_other
 
@@ -28,6 +31,19 @@ def queue() -> Any:
 def queue_now() -> Any:
     """The part that changes by itself."""
     return fragment("patient/_queue.html", tickets=_tickets())
+
+
+@bp.post("/queue/<ticket_id>/back")
+@patient_required
+def take_back(ticket_id: str) -> Any:
+    """Back from tests: wait again with the same number. Who has not shown to be here is shown how."""
+    try:
+        with act() as a:
+            queueing.back_from_tests(a.session, a.actor, ticket_id, a.now, present())
+            a.answer = see_other("patient.queue")
+    except (PresenceNeeded, WayNotUsed) as refused:
+        return refused_here(refused)
+    return a.sealed()
 
 
 @bp.get("/queue/<ticket_id>/leave")
@@ -57,7 +73,7 @@ def _tickets() -> tuple[TicketCard, ...]:
     actor, now = current_actor(), house().clock()
     with reading() as session:
         names = identity.names_of(session, str(actor.ref))
-        return ticket_cards(session, lines.tickets_of(session, actor, now), names, now)
+        return ticket_cards(session, lines.tickets_of(session, actor, now), names, now, present())
 
 
 def _card(session: Session, ticket_id: str) -> TicketCard:

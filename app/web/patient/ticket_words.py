@@ -14,6 +14,7 @@ from flask import url_for
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
+from app.domain.checkin import Presence, is_present
 from app.domain.queueing import MOST_PASSES, PLACES_BACK_AFTER_PASS
 from app.domain.waits import Range
 from app.services import waits
@@ -28,13 +29,19 @@ MAY_LEAVE = ("waiting", "missed", "away")
 @dataclass(frozen=True)
 class TicketCard:
     """A ticket as `ticket_card` shows it: its sentence, the range of its wait in words (empty where none may be said), and
-    what else there is to know, one sentence each."""
+    what else there is to know, one sentence each. `is_here`: this browser has shown to be at the ticket's clinic."""
 
     ticket: TicketView
     person: str
     words: str
     wait: str = ""
     notes: tuple[str, ...] = ()
+    is_here: bool = False
+
+    @property
+    def back_href(self) -> str:
+        """Return where who is away for tests says to be back; empty where nobody is away."""
+        return url_for("patient.take_back", ticket_id=self.ticket.id) if self.ticket.state == "away" else ""
 
     @property
     def href(self) -> str:
@@ -47,7 +54,11 @@ class TicketCard:
 
 
 def ticket_cards(
-    session: Session, tickets: Iterable[TicketView], names: Mapping[str, str], now: datetime
+    session: Session,
+    tickets: Iterable[TicketView],
+    names: Mapping[str, str],
+    now: datetime,
+    presence: Presence | None = None,
 ) -> tuple[TicketCard, ...]:
     """Return the tickets with their words in the page's language."""
     found = list(tickets)
@@ -60,6 +71,7 @@ def ticket_cards(
             _sentence(t, around.get(t.id, Around())),
             _range_words(ranges.get(t.id)),
             tuple(_notes(t, around.get(t.id, Around()), now)),
+            is_present(presence, t.clinic_id, now),
         )
         for t in found
     )
@@ -109,6 +121,6 @@ def _notes(ticket: TicketView, around: Around, now: datetime) -> Iterable[str]:
     if ticket.state == "missed":
         yield _("到前台说一声，就把您放回队里，排在后面第 %(places)s 位之后。号码不变。", places=PLACES_BACK_AFTER_PASS)
     if ticket.state == "away":
-        yield _("做完回来，到前台说一声就接着看，不用重新取号。")
+        yield _("做完回来，按“我回来了”，或到前台说一声，就接着看，不用重新取号。")
     if ticket.state == "waiting":
         yield _("叫到时没赶上不要紧：到前台说一声就放回队里；过号 %(passes)s 次视为未到。", passes=MOST_PASSES)
