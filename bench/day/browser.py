@@ -65,6 +65,8 @@ class Watch:
     failed: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    line: threading.local = field(default_factory=threading.local)
+    opened: list[http.client.HTTPConnection] = field(default_factory=list)
 
     def saw(self, kind: str, seconds: float, page: Page) -> None:
         with self.lock:
@@ -78,6 +80,30 @@ class Watch:
         with self.lock:
             self.failed.append(words)
 
+    def line_to(self, port: int) -> http.client.HTTPConnection:
+        """Return this thread's connection, opening it where it has none."""
+        line: http.client.HTTPConnection | None = getattr(self.line, "kept", None)
+        if line is None:
+            line = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_SECONDS)
+            line.connect()
+            line.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self.line.kept = line
+            with self.lock:
+                self.opened.append(line)
+        return line
+
+    def lose_line(self) -> None:
+        """Let go of this thread's connection."""
+        line = getattr(self.line, "kept", None)
+        self.line.kept = None
+        if line is not None:
+            line.close()
+
+    def hang_up(self) -> None:
+        """Close every connection, once all threads are done."""
+        for line in self.opened:
+            line.close()
+
     def count(self, what: str) -> None:
         with self.lock:
             self.counts[what] += 1
@@ -85,8 +111,6 @@ class Watch:
 
 class Browser:
     """One person's or tablet's. `watch` and `port` are the day's."""
-
-    _kept = threading.local()
 
     def __init__(self, port: int, watch: Watch, cookies: dict[str, str] | None = None) -> None:
         self.port, self.watch = port, watch
@@ -112,13 +136,13 @@ class Browser:
         for attempt in range(TRIES):
             began = time.perf_counter()
             try:
-                line = self._line()
+                line = self.watch.line_to(self.port)
                 line.request(method, path, body, self._headers(body, is_page=is_page))
                 answer = line.getresponse()
                 text = answer.read().decode()
                 break
             except (OSError, http.client.HTTPException) as lost:  # a kept connection that the server has let go
-                self._kept.line = None
+                self.watch.lose_line()
                 if attempt == TRIES - 1:
                     self.watch.fail(f"{kind}: {type(lost).__name__}")
                     return Page(599, "", "")
@@ -138,12 +162,3 @@ class Browser:
         if is_page:
             headers["X-Requested-With"] = "fetch"
         return headers
-
-    def _line(self) -> http.client.HTTPConnection:
-        line = getattr(self._kept, "line", None)
-        if line is None or line.port != self.port:
-            line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
-            line.connect()
-            line.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._kept.line = line
-        return line  # type: ignore[no-any-return]

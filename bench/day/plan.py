@@ -26,7 +26,7 @@ LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"  # each department of the day has its own: 
 BATCH = 50  # households made in one transaction
 SLOT_MINUTES = 3
 FULL_DAY = ((time(8, 0), time(12, 0)), (time(13, 30), time(17, 0)))
-SMALL_DAY = ((time(8, 0), time(8, 33)),)
+SMALL_DAY = ((time(8, 0), time(8, 24)),)
 FAMILIES = 0.04  # of households: a parent with two children
 SURNAMES, GIVEN = "李王张刘陈杨赵黄周吴", ("明", "芳", "伟", "秀英", "娜", "敏", "静", "强", "磊", "洋")
 ADULT, ELDER, CHILD = date(1962, 1, 1), date(1938, 1, 1), date(2016, 1, 1)  # birth days are counted on from these
@@ -49,7 +49,7 @@ class Options:
         return SMALL_DAY if self.is_small else FULL_DAY
 
 
-SMALL = Options(visits=40, rate=200, clinics=1, doctors=4, is_small=True)
+SMALL = Options(visits=24, rate=120, clinics=1, doctors=3, is_small=True)
 
 
 @dataclass
@@ -223,7 +223,7 @@ def _come(
     if draw.random() < 0.04:
         plan.no_shows += len(visits)
         return
-    early = draw.uniform(4, 12) if options.is_small else draw.uniform(6, 28)
+    early = draw.uniform(3, 9) if options.is_small else draw.uniform(6, 28)
     if draw.random() < 0.07:
         early = -draw.uniform(2, 24)  # late, some of them too late for the phone
     plan.parties.append(Party(token, tuple(visits), visits[0].starts_at - timedelta(minutes=early)))
