@@ -221,7 +221,7 @@ ROWS: dict[str, Row] = {
     "claims.look_up": Row(),
     "claims.open_document": Row(form={"document": "resident_id", "number": "$number"}),
     "claims.claim_code": Row({"patient_ref": "$person"}),
-    "claims.verify_guardian": Row({"link_id": "$asking"}),
+    "claims.verify_guardian": Row({"link_id": "$asking"}, {"papers": "birth_certificate"}),
     "doctor.queue": Row(),
     "doctor.queue_now": Row(),
     "doctor.call_next": Row({"session_id": "$session"}, but=NOT_MINE),

@@ -371,8 +371,9 @@ def see_document(
     A record that somebody made by typing this ID is now the hospital's own: it takes the name that the document says. One
     that the hospital had verified stays as it is. `phone` (E.164) goes on file where the hospital has none.
 
-    Raises NameDiffers.
+    Raises NotAllowed (no desk), NameDiffers.
     """
+    access.require(actor, access.RunDesk(next(iter(actor.clinics), "")), now)
     ref, is_new = register_at_desk(session, actor, document, name, phone, now)
     if is_new:
         return ref

@@ -51,6 +51,18 @@ def test_pressing_twice_gives_the_same_ticket_and_records_nothing_more(ward):
     assert ward.types(first.patient_ref) == before
 
 
+def test_only_a_desk_has_a_document_before_it(ward):
+    who = ward.person()
+    for actor in (
+        ward.chen,
+        who.actor,
+        Actor("screen", "x", "screen", "s", frozenset({ward.clinic})),
+        Actor("staff", "x", "desk", "s"),
+    ):
+        with pytest.raises(NotAllowed):
+            ward.do(people.see_document, actor, LI, "李明", None)
+
+
 def test_a_second_line_is_for_another_department_only(ward):
     first, other = walk(ward, session_id=ward.pool), walk(ward, session_id=ward.expert)
     assert first.ticket == "B001" and other.ticket == "A001"

@@ -84,6 +84,19 @@ def test_a_gate_reads_the_code_on_a_phone_once(doors, ward):
     assert "您的号码是 A001" in phone.get(f"/visits/{appointment}/code/now").text
 
 
+def test_nobody_finds_eight_digits_by_trying_at_a_gate_and_phones_are_still_read(doors, ward):
+    who = ward.person()
+    appointment = ward.booked(who)
+    gate = doors.screen()
+    gate.get("/screen/gate")
+    tried = [gate.post("/screen/gate", code=f"{number:08}") for number in range(35)]
+    assert [answer.status_code for answer in tried] == [409] * 30 + [429] * 5
+    assert 'name="code"' in tried[-1].text  # still a gate
+    code = ward.do(checkin.own_code_of, who.actor, appointment)
+    assert gate.post("/screen/gate", code=code.digits).status_code == 429
+    assert "A001" in gate.follow(gate.post("/screen/gate", code=code.text)).text
+
+
 def test_the_desk_finds_whom_a_code_is_of(doors, ward):
     who, other = ward.person("李明"), ward.person("王小红")
     appointment = ward.booked(who)

@@ -53,6 +53,13 @@ def test_a_day_that_no_calendar_of_ours_reaches_is_refused_and_no_fault(doors, w
     assert phone.post("/waitlist/join", **joined).status_code == phone.post("/waitlist/join", **joined, x="").status_code == 404
 
 
+@pytest.mark.parametrize("papers", ["", "a letter", "HOUSEHOLD_REGISTER"])
+def test_papers_that_were_not_chosen_are_not_said_to_have_been_seen(doors, ward, papers):
+    desk = doors.staff(ward.desk)
+    answer = desk.post(f"/staff/desk/documents/guardianships/{'x' * 22}/verify", papers=papers)
+    assert answer.status_code == 400
+
+
 @pytest.fixture
 def admin(ward, app) -> Browser:
     with ward.house.writing_session() as session:

@@ -69,12 +69,14 @@ def claim_code(patient_ref: str) -> Any:
 def verify_guardian(link_id: str) -> Any:
     """Open a guardian's link: the papers were seen."""
     papers = request.form.get("papers", "")
+    kind = next((known for known in guardianship.PAPERS if known == papers), None)
+    if kind is None:  # the event says which papers were seen: that is nothing to guess
+        raise BadInput("papers")
     try:
         until_on = date.fromisoformat(request.form["until_on"]) if request.form.get("until_on") else None
     except ValueError:
         raise guardianship.UntilWrong("until_on") from None
     with act() as a:
-        kind = next((known for known in guardianship.PAPERS if known == papers), guardianship.PAPERS[0])
         guardianship.verify_guardianship(a.session, a.actor, link_id, a.now, papers=kind, until_on=until_on)
         a.answer = {"location": url_for("claims.look_up")}
     flash(_("监护关系已确认。"), "success")
