@@ -165,7 +165,7 @@ def prescription(lines: list[PrescriptionLine]) -> dict[str, Any]:
 
 def prescription_line(name: str, dose: str, frequency: str, days: str) -> PrescriptionLine:
     """Return one typed line. Raises BadInput with the field that is missing."""
-    if not (days.isascii() and days.isdigit() and 1 <= int(days) <= MOST_DAYS):
+    if not (days.isascii() and days.isdigit() and len(days) <= 3 and 1 <= int(days) <= MOST_DAYS):
         raise BadInput("days", limit=MOST_DAYS)
     return PrescriptionLine(
         text(name, "name", longest=LONGEST_LINE),
