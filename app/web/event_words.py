@@ -52,7 +52,7 @@ TYPES: Mapping[str, Words] = {
     "appointment.released": lazy_gettext("保留的号放回"),
     "appointment.booked": lazy_gettext("预约成功"),
     "appointment.walked_in": lazy_gettext("现场挂号"),
-    "slip.printed": lazy_gettext("打印小票"),
+    "slip.printed": lazy_gettext("打印了小票"),
     "appointment.cancelled": lazy_gettext("预约取消"),
     "appointment.checked_in": lazy_gettext("到院签到"),
     "ticket.called": lazy_gettext("叫号"),

@@ -44,13 +44,13 @@ REASONS: Mapping[str, Words] = {
 
 TYPES: Mapping[str, Words] = {
     "ticket.priority_granted": lazy_gettext("给予优先"),
-    "ticket.priority_withdrawn": lazy_gettext("取消优先"),
+    "ticket.priority_withdrawn": lazy_gettext("优先取消了"),
     "ticket.away": lazy_gettext("去做检查检验，号码保留"),
     "ticket.returned": lazy_gettext("检查检验回来，继续排队"),
     "ticket.left": lazy_gettext("离开，不再等候"),
-    "ticket.moved": lazy_gettext("换诊室，号码不变"),
+    "ticket.moved": lazy_gettext("换了诊室，号码不变"),
     "ticket.transferred": lazy_gettext("转到另一个科室"),
-    "ticket.undone": lazy_gettext("撤销上一步"),
+    "ticket.undone": lazy_gettext("上一步撤销了"),
     "visit.resumed": lazy_gettext("回诊开始"),
     "session.late": lazy_gettext("医生晚到"),
 }

@@ -104,7 +104,7 @@ def test_closed_once_it_keeps_its_numbers_and_is_never_opened_again(ward, doors,
     ward.waiting(ward.plan_again())  # somebody comes after all
     ward.clock.now += timedelta(minutes=2)
     assert office.get(f"/staff/admin/day/{DAY}.csv").data == before
-    assert re.search(r"<dt>签到</dt><dd>4</dd>", office.get(f"/staff/admin/day/{DAY}").text)
+    assert re.search(r"<dt>已签到</dt><dd>4</dd>", office.get(f"/staff/admin/day/{DAY}").text)
 
 
 def test_the_file_names_nobody_and_says_where_the_ledger_stood(ward, doors, admin, sealing):

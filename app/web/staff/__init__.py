@@ -51,25 +51,26 @@ def frame() -> dict[str, Any]:
         return {"staff": None, "nav": []}
     area = current_user.area or None
     roles = current_user.roles
+    reach = f"/staff/{area}/" if area else "/staff/"  # a cookie of the demo's comes to one area's pages only
     pages = [
         ("doctor", "doctor.queue", _("叫号与接诊")),
         ("doctor", "doctor.came_back", _("结果和退回")),
         ("desk", "desk.board", _("前台看板")),
         ("desk", "claims.look_up", _("核对证件")),
-        ("desk", "desk.sessions", _("停诊")),
+        ("desk", "desk.sessions", _("停诊安排")),
         ("desk", "desk.appeals", _("申诉")),
         ("lab", "lab.work", _("检验")),
         ("pharmacist", "pharmacy.work", _("处方审核")),
         ("admin", "admin.people", _("人员")),
         ("admin", "admin.rules", _("签到规则")),
         ("admin", "admin.today", _("一天的数字")),
-        *([] if "desk" in roles else [("admin", "desk.sessions", _("停诊")), ("admin", "desk.appeals", _("申诉"))]),
+        *([] if "desk" in roles else [("admin", "desk.sessions", _("停诊安排")), ("admin", "desk.appeals", _("申诉"))]),
         ("auditor", "auditor.events", _("审计")),
     ]
     nav = [
-        {"href": url_for(endpoint), "text": text, "current": request.endpoint == endpoint}
+        {"href": url_for(endpoint), "text": text, "current": _is_open(endpoint)}
         for role, endpoint, text in pages
-        if role in roles
+        if role in roles and url_for(endpoint).startswith(reach)
     ]
     words = {
         "doctor": _("医生"),
@@ -96,6 +97,12 @@ def frame() -> dict[str, Any]:
             "here": request.full_path.rstrip("?") if request.method == "GET" else "",
         },
     }
+
+
+def _is_open(endpoint: str) -> bool:
+    """Whether a page of the bar is open, or one under it: a door's first page is not above all the others."""
+    there = url_for(endpoint)
+    return request.endpoint == endpoint or (not there.endswith("/") and request.path.startswith(f"{there}/"))
 
 
 @bp.app_context_processor
