@@ -90,7 +90,7 @@ CATALOGUE: dict[str, EventType] = {
     "appointment.checked_in": _act("ticket", "method", "within_m"),
     "ticket.called": _act("ticket", "room"),
     "ticket.recalled": _act("ticket", "room", "calls"),
-    "ticket.passed": _act("ticket", "passes"),
+    "ticket.passed": _act("ticket", "passes", "why"),
     "ticket.requeued": _act("ticket", "places"),
     "ticket.no_show": _act("ticket", "passes"),
     "ticket.priority_granted": _act("ticket", "priority", "reason"),

@@ -23,6 +23,7 @@ A place is a fraction, so that somebody can always stand between two others with
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
 from fractions import Fraction
 from math import ceil, floor
@@ -237,12 +238,20 @@ def move(entry: QueueEntry, new: State) -> QueueEntry:
     return replace(entry, state=new)
 
 
-def pass_over(entry: QueueEntry) -> QueueEntry:
+def has_begun(starts_at: datetime, late_minutes: int, now: datetime) -> bool:
+    """Return whether a session has begun by what the people who wait were told: its start, or as late as its clinician said."""
+    return now >= starts_at + timedelta(minutes=late_minutes)
+
+
+def pass_over(entry: QueueEntry, *, is_excused: bool = False) -> QueueEntry:
     """Return the called entry after nobody came (过号): missed, and at the third time no longer expected. Who was with the
-    doctor before the tests is no no-show, but has left.
+    doctor before the tests is no no-show, but has left. One that `is_excused` was called before the session had begun: it
+    does not count.
 
     Raises TicketMoved when it was not called.
     """
+    if is_excused:
+        return move(entry, State.MISSED)
     passes = entry.passes + 1
     last = State.LEFT if entry.returns else State.NO_SHOW
     return replace(move(entry, last if passes >= MOST_PASSES else State.MISSED), passes=passes)

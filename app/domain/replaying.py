@@ -15,6 +15,7 @@ from app.domain import queueing as rules
 from app.domain.errors import TicketMoved
 from app.domain.priorities import RETURNING, Priority, rank_of
 from app.domain.queueing import QueueEntry, State, Turn
+from app.domain.strikes import Excuse
 
 ISSUED = "issued"  # whatever act a ticket came with
 STARTS = ("visit.started", "visit.resumed")
@@ -149,7 +150,7 @@ class Replay:
                 ticket.calls, ticket.called_at = ticket.calls + 1, fact.at
                 self._says(fact, "calls", ticket.calls)
             case "ticket.passed" | "ticket.no_show":
-                entry = rules.pass_over(entry)
+                entry = rules.pass_over(entry, is_excused=fact.says.get("why") == Excuse.CLINICIAN_LATE.value)
                 self._says(fact, "passes", entry.passes)
                 expected = "ticket.no_show" if entry.state is State.NO_SHOW else "ticket.passed"
                 if expected != fact.kind:

@@ -17,6 +17,7 @@ from app.domain.actor import SYSTEM, Actor
 from app.domain.calendar import ONE_DAY, hospital_day
 from app.domain.errors import RoomBusy, TicketMoved
 from app.domain.ids import new_ref
+from app.domain.strikes import Excuse
 from app.models import Appointment, ClinicSession, QueueLine, Ticket, Visit
 from app.services import events, lines, rights
 from app.services import ticket_rows as rows
@@ -62,14 +63,16 @@ def recall(session: Session, actor: Actor, ticket_id: str, now: datetime) -> Tic
 
 def pass_(session: Session, actor: Actor, ticket_id: str, now: datetime) -> TicketView:
     """Nobody came (过号): the ticket is missed, and after the third pass no longer expected. Who had been with the doctor
-    before the tests has then left, and the visit ends.
+    before the tests has then left, and the visit ends. One before the session has begun, or while its clinician is late, does
+    not count: who was told to come later is not absent.
 
     Raises NotFound, NotAllowed, TicketMoved.
     """
-    row, _ = rows.in_hand(session, actor, ticket_id, now)
+    row, sitting = rows.in_hand(session, actor, ticket_id, now)
+    is_excused = not rules.has_begun(sitting.starts_at, sitting.late_minutes or 0, now)
     with rights.concerning(row.patient_ref):
-        entry = rules.pass_over(lines.entry_of(row))
-    _passed(session, actor, row, entry, now)
+        entry = rules.pass_over(lines.entry_of(row), is_excused=is_excused)
+    _passed(session, actor, row, entry, now, is_excused=is_excused)
     return lines.ticket(session, row.id, now)
 
 
@@ -174,7 +177,9 @@ def _call(
     return lines.ticket(session, row.id, now)
 
 
-def _passed(session: Session, actor: Actor, row: Ticket, entry: rules.QueueEntry, now: datetime) -> None:
+def _passed(
+    session: Session, actor: Actor, row: Ticket, entry: rules.QueueEntry, now: datetime, *, is_excused: bool = False
+) -> None:
     visit = rows.visit_of(session, row) if entry.state is rules.State.LEFT else None
     event = {rules.State.NO_SHOW: "ticket.no_show", rules.State.LEFT: "ticket.left"}.get(entry.state, "ticket.passed")
     rows.change(row, event, now, state=entry.state.value, passes=entry.passes)
@@ -191,6 +196,8 @@ def _passed(session: Session, actor: Actor, row: Ticket, entry: rules.QueueEntry
         detail = {"ticket": lines.number_of(row), "by": "passes"}
         if visit is not None:
             objects += [rows.end_visit(session, row, visit, now), visit]
+    elif event == "ticket.passed":
+        detail["why"] = Excuse.CLINICIAN_LATE.value if is_excused else None
     seal_next(session, row)
     events.record(session, event, actor, now, subject=row.patient_ref, objects=objects, detail=detail)
 

@@ -149,6 +149,7 @@ def _accept_line(session: Session, actor: Actor, offer: MoveOffer, row: Appointm
     )
     verb = queueing.move if actor.kind == "staff" else queueing.move_by_consent
     verb(session, actor, ticket.id, sitting.id, now)
+    ticket.undo = None  # the appointment went too, out of a session that is stopped: there is no way back
     return row.id
 
 

@@ -107,6 +107,11 @@ def test_the_third_pass_is_the_last():
     assert queueing.pass_over(replace(called, passes=2)) == replace(called, state=State.NO_SHOW, passes=3)
 
 
+def test_a_pass_that_is_excused_counts_for_nothing():
+    called = entry(1, state=State.CALLED, passes=2)
+    assert queueing.pass_over(called, is_excused=True) == replace(called, state=State.MISSED)
+
+
 @pytest.mark.parametrize("old", State)
 @pytest.mark.parametrize("new", State)
 def test_a_ticket_moves_along_the_table_and_nowhere_else(old, new):

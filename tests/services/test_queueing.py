@@ -7,9 +7,10 @@ from datetime import timedelta
 import pytest
 
 from app.domain.actor import Actor
+from app.domain.calendar import hospital_day
 from app.domain.errors import NotAllowed, NotFound, RoomBusy, TicketMoved
-from app.models import Appointment, Ticket, Visit
-from app.services import checkin, lines, queueing
+from app.models import Appointment, ClinicSession, Ticket, Visit
+from app.services import checkin, lines, queueing, replaying
 
 
 def numbers(ward, actor, session_id):
@@ -96,6 +97,28 @@ def test_who_is_put_back_twice_into_the_same_gap_stands_behind_the_first(ward):
     for ticket in tickets[:2]:
         ward.do(queueing.put_back, ward.desk, ticket)
     assert numbers(ward, ward.chen, ward.expert) == ["A003", "A004", "A005", "A002", "A001"]
+
+
+@pytest.mark.parametrize(("late", "counts"), [(0, True), (45, False)])
+def test_a_pass_does_not_count_before_the_session_has_begun_or_while_its_clinician_is_late(ward, late, counts):
+    ticket_id = ward.waiting()
+    with ward.house.reading_session() as session:
+        starts_at = session.get_one(ClinicSession, ward.expert).starts_at
+    if late:
+        minutes = int((ward.now - starts_at).total_seconds()) // 60 + late
+        ward.do(queueing.say_late, ward.chen, ward.expert, minutes)
+    ward.do(queueing.call_next, ward.chen, ward.expert)
+    view = ward.do(queueing.pass_, ward.chen, ticket_id)
+    assert (view.state, view.passes) == ("missed", int(counts))
+    detail = ward.events(view.patient_ref)[-1][1]["detail"]
+    assert detail == {"ticket": "A001", "passes": int(counts), "why": None if counts else "clinician_late"}
+    if not counts:
+        for _ in range(3):  # so often as would otherwise have been the last time
+            ward.do(queueing.put_back, ward.desk, ticket_id)
+            ward.do(queueing.call_next, ward.chen, ward.expert)
+            assert ward.do(queueing.pass_, ward.chen, ticket_id).state == "missed"
+    with ward.house.reading_session() as session:
+        assert replaying.replay_day(session, hospital_day(ward.now)).is_equal
 
 
 def test_the_third_pass_is_the_last(ward):

@@ -9,9 +9,10 @@ from sqlalchemy import func, select
 
 from app.domain.actor import SYSTEM, Actor
 from app.domain.errors import NotAllowed, NotFound, SlotStopped, SlotTaken
+from app.domain.queueing import CannotUndo
 from app.domain.stopping import AlreadyStopped, MoveOver, StopReason
-from app.models import Appointment, ClinicSession, MoveOffer
-from app.services import booking, clinics, lines, moves, planning, stopping
+from app.models import Appointment, ClinicSession, MoveOffer, Ticket
+from app.services import booking, clinics, lines, moves, planning, queueing, stopping
 
 DAY = timedelta(days=1)
 
@@ -124,6 +125,21 @@ def test_who_waits_already_is_offered_another_doctors_line_and_keeps_the_number(
     after = ward.look(lines.position, who.actor, ticket_id)
     assert (after.ticket, after.session_id, after.state) == (number, other, "waiting")
     assert ward.types(who.ref)[-2:] == ["appointment.moved", "ticket.moved"]
+
+
+@pytest.mark.parametrize("by", ["patient", "desk"])
+def test_a_move_that_was_accepted_is_not_taken_back_from_the_ticket_alone(ward, by):
+    who = ward.person()
+    ticket_id = ward.waiting(ward.expert, who)
+    other = plan(ward, ward.lin, starts_at=ward.now - timedelta(hours=1))
+    stop(ward)
+    ward.do(moves.accept, who.actor if by == "patient" else ward.desk, offer_of(ward, who).id)
+    assert ward.look(lines.ticket, ticket_id).undoable is None
+    with pytest.raises(CannotUndo):
+        ward.do(queueing.undo, ward.desk, ticket_id)
+    with ward.house.reading_session() as session:
+        ticket = session.get_one(Ticket, ticket_id)
+        assert ticket.session_id == session.get_one(Appointment, ticket.appointment_id).session_id == other
 
 
 def test_in_a_pool_who_waits_stays_in_the_line_while_another_room_calls(ward):
