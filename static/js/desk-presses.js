@@ -21,7 +21,10 @@ export class Presses {
     this.timer = null;
     this.said = new Map();
     this.all = read();
-    window.addEventListener("online", () => this.soon(0));
+    window.addEventListener("online", () => {
+      if (this.stop === "sign_in") this.stop = ""; // unlocked, which also says so: the server decides anew
+      this.soon(0);
+    });
     this.soon(0);
   }
 

@@ -173,6 +173,20 @@ def test_what_is_refused_after_the_wait_is_said_at_its_row_and_what_comes_behind
     expect(refused.locator("[data-says]")).to_be_empty()
 
 
+def test_a_press_that_met_the_lock_is_sent_when_the_page_is_unlocked(desk: Desk) -> None:
+    ward, who = desk.ward, desk.ward.person()
+    visit = ward.booked(who)
+    page = desk.open()
+    page.route("**/check-in", lambda route: route.fulfill(status=401, json={"title": "locked"}))
+    row(page, visit).locator("button").click()
+    expect(page.locator("[data-presses]")).to_contain_text("操作都记着", timeout=LONG)
+    page.unroute("**/check-in")
+    page.evaluate("window.dispatchEvent(new Event('online'))")  # as the lock does where it uncovers a page in work
+    expect(row(page, visit)).to_have_class(re.compile("ih-drow_waiting"), timeout=LONG)
+    expect(page.locator("[data-presses]")).not_to_contain_text("操作都记着")
+    assert acts(ward, who.ref, "appointment.checked_in") == 1
+
+
 def test_what_one_person_pressed_is_never_sent_as_another(desk: Desk) -> None:
     ward, who = desk.ward, desk.ward.person()
     visit = ward.booked(who)
