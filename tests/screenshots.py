@@ -1,7 +1,8 @@
 """The pictures of the README: `python -m tests.screenshots` (that is `make screenshots`) takes them all again.
 
 A demo of its own, in a folder that is thrown away, at a quarter past ten of the hospital's clock; a phone, the screen on
-the wall and a doctor's tablet live one visit in it. A page that no longer has what the picture is of stops the command.
+the wall, a doctor's tablet and the desk's computer live one visit in it. A page that no longer has what the picture is of
+stops the command.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
 CLOCK = "10:15"
 PHONE = {"width": 390, "height": 800}
 TABLET = SCREEN = {"width": 1024, "height": 576}
+DESK = {"width": 1180, "height": 820}
 WHO = "王建国"
 DOCTORS = ("孙立", "张海燕")  # one of the two sits at this hour
 SIDE_BY_SIDE = """<!doctype html><style>body {{ margin: 0; padding: 16px; display: flex; gap: 16px; background: #dfe5e3 }}
@@ -81,6 +83,12 @@ def live_a_visit(browser: Browser, base: str) -> None:
     expect(screen.locator(".ih-tv__col_waiting")).to_contain_text("A009")
     expect(screen.locator(".ih-tv__col_calling")).to_contain_text("A001")
     keep_two(browser, tablet, screen, "doctor-and-screen")
+
+    desk = new_page(browser, DESK)
+    demo_press(desk, base, "何佳")
+    expect(desk.locator(".ih-drow_waiting").first).to_be_visible()
+    keep(desk, "desk-board")
+    desk.close()
 
     phone.goto(f"{base}/")
     expect(phone.get_by_text("A009").first).to_be_visible()
