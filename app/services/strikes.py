@@ -79,7 +79,7 @@ def after_cancel(session: Session, row: Appointment, event_id: str, now: datetim
             Appointment.patient_ref == row.patient_ref,
             Appointment.cancelled_by == "patient",
             Appointment.cancelled_at > since_at,
-            ~exists(select(Ticket.id).where(Ticket.appointment_id == Appointment.id)),  # who came and left the line came
+            ~exists(select(Ticket.id).where(Ticket.appointment_id == Appointment.id)),  # who left a line came
         )
     ).all()
     late = [one for one in lately if one.cancelled_at and rules.is_late_cancel(rule, one.starts_at, one.cancelled_at)]
@@ -101,6 +101,16 @@ def after_no_show(session: Session, row: Appointment, now: datetime, event_id: s
         .limit(1)
     )
     _add(session, row, Kind.NO_SHOW, event_id or session.scalar(latest), now)
+
+
+def taken_back(session: Session, appointment_id: str) -> Strike | None:
+    """Lift the strike for a no-show that was itself taken back, and return it; None where none stands. The caller records it."""
+    with session.no_autoflush:  # the caller's flush is where a row that cannot go back is told
+        row = session.scalar(select(Strike).where(Strike.appointment_id == appointment_id, Strike.state == "standing"))
+    if row is not None:
+        row.state = "lifted"
+        seal_next(session, row)
+    return row
 
 
 def standing_of(session: Session, actor: Actor, now: datetime) -> list[Standing]:

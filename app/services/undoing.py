@@ -12,7 +12,7 @@ from app.domain import queueing as rules
 from app.domain.actor import Actor
 from app.domain.errors import RoomBusy, TicketMoved
 from app.models import Appointment, Bound, PriorityGrant, Ticket
-from app.services import events, favouring, lines, moving
+from app.services import events, favouring, lines, moving, strikes
 from app.services import ticket_rows as rows
 from app.services.lines import TicketView
 from app.services.sealing import seal_again, seal_next
@@ -78,6 +78,8 @@ def _around(
         appointment.cancelled_at = appointment.cancelled_by = None
         seal_next(session, appointment)
         changed.append(appointment)
+    if act == "ticket.no_show" and (struck := strikes.taken_back(session, row.appointment_id)) is not None:
+        changed.append(struck)
     if kept.get("grant") and (ended := favouring.end_grant(session, row, now)) is not None:
         changed.append(ended)
     if kept.get("ended_grant"):

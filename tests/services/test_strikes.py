@@ -81,6 +81,22 @@ def test_the_third_pass_is_struck_with_that_pass_as_evidence(ward):
         assert session.get(Event, strike_of(ward, who).event_id).type == "ticket.no_show"
 
 
+def test_a_no_show_that_is_taken_back_leaves_no_strike(ward):
+    who = ward.person()
+    ward.waiting(ward.expert, who)
+    for _ in range(3):
+        ticket = ward.do(queueing.call_next, ward.chen, ward.expert).id
+        ward.do(queueing.pass_, ward.chen, ticket)
+        if ward.types(who.ref)[-1] != "ticket.no_show":
+            ward.do(queueing.put_back, ward.desk, ticket)
+    ward.do(strikes.run)
+    assert strike_of(ward, who).state == "standing"
+    ward.do(queueing.undo, ward.desk, ticket)
+    assert strike_of(ward, who).state == "lifted"
+    kind, own = ward.events(who.ref)[-1]
+    assert kind == "ticket.undone" and "strike.v1" in {row["type"] for row in own["objects"]}
+
+
 @pytest.mark.parametrize(("minutes", "state"), [(19, "standing"), (20, "excused")])
 def test_nobody_is_struck_for_a_clinician_who_was_late(ward, minutes, state):
     who = ward.person()
