@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from app.domain.waits import HIT_SHARE, MEDIAN_WIDTH
 from bench.day.hospital_day import Lived
+from bench.day.plan import Options
 
 
 def page(lived: Lived, arguments: Sequence[str]) -> str:
@@ -18,12 +19,18 @@ def page(lived: Lived, arguments: Sequence[str]) -> str:
 
 def _head(lived: Lived, arguments: Sequence[str]) -> str:
     o, m = lived.options, lived.machine
+    usual = Options()
+    smaller = (
+        f" **A smaller day than that of `make day`, which has {usual.visits:,} visits.**"
+        if o.visits < usual.visits
+        else ""
+    )
     return f"""# A simulated day
 
-Written by `{" ".join(["python -m bench.day", *arguments])}` (`make day`) on {lived.began_at:%Y-%m-%d %H:%M} UTC, seed {o.seed}. Everybody works over
+Written by `{" ".join(["python -m bench.day", *arguments])}` on {lived.began_at:%Y-%m-%d %H:%M} UTC, seed {o.seed}. Everybody works over
 HTTP against the whole site as `make run` starts it, with its chores, on a clock that runs {o.rate} times as fast; the people
 and what they booked were made through the services the day before. Afterwards the site is stopped and its database and log
-are read.
+are read.{smaller}
 
 {m.processor}, {m.cores} cores that the clients share with the site, {m.memory_gib:.1f} GiB; {m.kernel}, {m.python};
 {m.parts}. Everybody else on the machine used {lived.others:.0%} of it meanwhile."""
@@ -120,7 +127,7 @@ def _left_out(lived: Lived) -> str:
 Consultations write no record, order or prescription. Screens and boards that poll by themselves are not there. People look at
 the queue some times, not every two seconds. Which person stands in a room the client looks up in the database, as a doctor
 would see; a page that was locked on a slow machine is opened by a new sign-in, past the password.
-No strikes, waitlist or stopped session: those have their own tests."""
+No waitlist, appeal or stopped session: those have their own tests."""
 
 
 def _ms(took: Sequence[float], share: float) -> str:
