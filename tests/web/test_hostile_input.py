@@ -50,7 +50,11 @@ def test_a_day_that_no_calendar_of_ours_reaches_is_refused_and_no_fault(doors, w
     phone.post("/book/department", department=ward.department)
     joined = {"person": who.ref, "session": ward.expert, "day": day}
     assert desk.get(f"/staff/desk/book-for/{who.ref}", query_string={"day": day}).status_code == 200
-    assert phone.post("/waitlist/join", **joined).status_code == phone.post("/waitlist/join", **joined, x="").status_code == 404
+    assert (
+        phone.post("/waitlist/join", **joined).status_code
+        == phone.post("/waitlist/join", **joined, x="").status_code
+        == 404
+    )
 
 
 @pytest.mark.parametrize("papers", ["", "a letter", "HOUSEHOLD_REGISTER"])
