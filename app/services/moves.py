@@ -168,21 +168,23 @@ def _own(session: Session, actor: Actor, offer_id: str, now: datetime) -> tuple[
     return offer, row
 
 
+_old, _old_staff = aliased(ClinicSession), aliased(Staff)
+_OFFERS = (
+    select(MoveOffer, Appointment, _old, _old_staff, ClinicSession, Staff, Room, Slot.starts_at, Ticket)
+    .join(Appointment, Appointment.id == MoveOffer.appointment_id)
+    .join(_old, _old.id == MoveOffer.from_session_id)
+    .join(_old_staff, _old_staff.ref == _old.clinician_ref)
+    .outerjoin(ClinicSession, ClinicSession.id == MoveOffer.to_session_id)
+    .outerjoin(Staff, Staff.ref == ClinicSession.clinician_ref)
+    .outerjoin(Room, Room.id == ClinicSession.room_id)
+    .outerjoin(Slot, Slot.id == MoveOffer.to_slot_id)
+    .outerjoin(Ticket, Ticket.appointment_id == Appointment.id)
+    .order_by(Appointment.starts_at, Appointment.id)
+)
+
+
 def _views(session: Session, which, now: datetime, *, only_unanswered: bool = True) -> list[MoveView]:  # type: ignore[no-untyped-def]
-    old, old_staff = aliased(ClinicSession), aliased(Staff)
-    query = (
-        select(MoveOffer, Appointment, old, old_staff, ClinicSession, Staff, Room, Slot.starts_at, Ticket)
-        .join(Appointment, Appointment.id == MoveOffer.appointment_id)
-        .join(old, old.id == MoveOffer.from_session_id)
-        .join(old_staff, old_staff.ref == old.clinician_ref)
-        .outerjoin(ClinicSession, ClinicSession.id == MoveOffer.to_session_id)
-        .outerjoin(Staff, Staff.ref == ClinicSession.clinician_ref)
-        .outerjoin(Room, Room.id == ClinicSession.room_id)
-        .outerjoin(Slot, Slot.id == MoveOffer.to_slot_id)
-        .outerjoin(Ticket, Ticket.appointment_id == Appointment.id)
-        .where(which)
-        .order_by(Appointment.starts_at, Appointment.id)
-    )
+    query = _OFFERS.where(which)
     if only_unanswered:
         query = query.where(MoveOffer.state == "open", Appointment.state.in_(UNANSWERED))
     return [_view(*row, now) for row in session.execute(query)]

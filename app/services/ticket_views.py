@@ -61,48 +61,47 @@ def number_of(row: Ticket) -> str:
     return format_ticket(row.letter, row.number)
 
 
+# Built once: its aliases cost as much as the answer.
+_called_to, _own_room, _first_room = (Room.__table__.alias(name) for name in ("called_to", "own_room", "first_room"))
+_first, _origin = ClinicSession.__table__.alias("first"), Ticket.__table__.alias("origin")
+_TICKETS = (
+    select(
+        Ticket,
+        Appointment.starts_at,
+        ClinicSession.clinic_id,
+        Clinic.name_zh,
+        Clinic.name_en,
+        Department.name_zh,
+        Department.name_en,
+        Staff.name_zh,
+        Staff.name_en,
+        _called_to.c.name_zh,
+        _called_to.c.name_en,
+        _own_room.c.name_zh,
+        _own_room.c.name_en,
+        _first_room.c.name_zh,
+        _first_room.c.name_en,
+        _origin.c.letter,
+        _origin.c.number,
+        ClinicSession.late_minutes,
+    )
+    .join(Appointment, Appointment.id == Ticket.appointment_id)
+    .join(ClinicSession, ClinicSession.id == Ticket.session_id)
+    .join(Clinic, Clinic.id == ClinicSession.clinic_id)
+    .join(Department, Department.id == ClinicSession.department_id)
+    .join(_own_room, _own_room.c.id == ClinicSession.room_id)
+    .outerjoin(Staff, Staff.ref == Ticket.clinician_ref)
+    .outerjoin(_called_to, _called_to.c.id == Ticket.room_id)
+    .outerjoin(_first, _first.c.id == Ticket.moved_from)
+    .outerjoin(_first_room, _first_room.c.id == _first.c.room_id)
+    .outerjoin(_origin, _origin.c.id == Ticket.origin_id)
+    .order_by(Ticket.order_key, Ticket.number, Ticket.id)
+)
+
+
 def views(session: Session, which: ColumnElement[bool]) -> list[TicketView]:
     """Return the tickets that a condition names, without their positions. The caller has decided who may see them."""
-    called_to = Room.__table__.alias("called_to")
-    own_room = Room.__table__.alias("own_room")
-    first_room = Room.__table__.alias("first_room")
-    first = ClinicSession.__table__.alias("first")
-    origin = Ticket.__table__.alias("origin")
-    rows = session.execute(
-        select(
-            Ticket,
-            Appointment.starts_at,
-            ClinicSession.clinic_id,
-            Clinic.name_zh,
-            Clinic.name_en,
-            Department.name_zh,
-            Department.name_en,
-            Staff.name_zh,
-            Staff.name_en,
-            called_to.c.name_zh,
-            called_to.c.name_en,
-            own_room.c.name_zh,
-            own_room.c.name_en,
-            first_room.c.name_zh,
-            first_room.c.name_en,
-            origin.c.letter,
-            origin.c.number,
-            ClinicSession.late_minutes,
-        )
-        .join(Appointment, Appointment.id == Ticket.appointment_id)
-        .join(ClinicSession, ClinicSession.id == Ticket.session_id)
-        .join(Clinic, Clinic.id == ClinicSession.clinic_id)
-        .join(Department, Department.id == ClinicSession.department_id)
-        .join(own_room, own_room.c.id == ClinicSession.room_id)
-        .outerjoin(Staff, Staff.ref == Ticket.clinician_ref)
-        .outerjoin(called_to, called_to.c.id == Ticket.room_id)
-        .outerjoin(first, first.c.id == Ticket.moved_from)
-        .outerjoin(first_room, first_room.c.id == first.c.room_id)
-        .outerjoin(origin, origin.c.id == Ticket.origin_id)
-        .where(which)
-        .order_by(Ticket.order_key, Ticket.number, Ticket.id)
-    ).all()
-    return [_view(*row) for row in rows]
+    return [_view(*row) for row in session.execute(_TICKETS.where(which))]
 
 
 def _view(
