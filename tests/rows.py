@@ -6,6 +6,7 @@ without a row fails `tests/test_matrix.py`; the defaults of `expected` make most
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -113,7 +114,12 @@ def _pairing(scene: Scene) -> Objects:
 
 
 def _asked_before(scene: Scene) -> Objects:
-    scene.app.test_client().get("/readyz")  # the knock that nobody answers: no sequencer runs in the scene
+    """Knock until it is known that nobody answers: no sequencer runs in the scene."""
+    client = scene.app.test_client()
+    deadline = time.monotonic() + 30
+    while client.get("/readyz").status_code == OK:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
     return {}
 
 

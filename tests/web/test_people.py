@@ -104,7 +104,7 @@ def test_a_guardian_waits_for_the_desk_and_then_books_for_the_child(app, desk) -
     page = desk.post("/staff/desk/documents", document="resident_id", number=CHILD_ID)
     assert "李明" in page.text  # who asks to be the guardian
     form = re.search(r'action="(/staff/desk/documents/guardianships/[^"]+/verify)"', page.text)
-    assert form and desk.post(form.group(1)).status_code == 303
+    assert form and desk.post(form.group(1), papers="birth_certificate").status_code == 303
     assert "等待核对" not in parent.get("/me").text
 
 
