@@ -89,11 +89,13 @@ class Sequencer:
     def run(self, is_stopping: Callable[[], bool]) -> None:
         """Start, then make rounds until `is_stopping` says so. Never returns from a failure: that is raised."""
         self.start()
-        waiting = True
+        is_full = False
         while not is_stopping():
-            knocked = self._bell.wait(IDLE_SECONDS if waiting else 0)
-            waiting = self.round() == 0
-            if knocked and waiting:  # somebody else's round had taken it along; each knock gets its answer
+            # Each commit is followed by a knock, so a round that took all it found need not be followed by a look.
+            knocked = self._bell.wait(0 if is_full else IDLE_SECONDS)
+            taken = self.round()
+            is_full = taken == MAX_ROUND
+            if knocked and not taken:  # somebody else's round had taken it along; each knock gets its answer
                 self._announce()
 
     def start(self) -> None:
@@ -119,6 +121,9 @@ class Sequencer:
         with self._store.view() as view:
             edge = _verify_stored(view, tree, published)
             serial = view.serial_at(tree.size - 1) if tree.size else 0
+        if not is_behind and self._head_file.is_spoiled():
+            # A swap follows its commit, so one that was cut short would have left the database a round ahead.
+            raise RefusedToStart("half of the head does not read, though no round was cut short", COMPARE)
         if is_behind:  # 2. of the round that was cut short; its 1. is what was just verified
             self._head_file.compare_and_swap(head, _head_of(tree))
             if tree.size:

@@ -5,10 +5,11 @@ import shutil
 import pytest
 from sqlalchemy.event import listen
 
+import ledger.sequencer
 from ledger import merkle
 from ledger.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
 from ledger.errors import RefusedToStart, StoreError
-from ledger.head import Head
+from ledger.head import PAGE_BYTES, Head
 from ledger.merkle import EMPTY_ROOT, leaf_hash, root_hash
 from ledger.note import SigningKey
 from ledger.sequencer import MAX_ROUND
@@ -178,7 +179,37 @@ def test_every_knock_gets_an_answer_and_nobody_spins(log):
     log.build(bell=bell).run(lambda: not bell.steps)
 
     assert bell.announced == [0, 2, 2]
-    assert bell.waited == [0.25, 0, 0.25, 0.25]  # after a round it looks once more, then it waits
+    assert bell.waited == [0.25] * 4
+
+
+def test_after_a_round_that_could_not_take_all_the_next_follows_without_a_knock(log, monkeypatch):
+    monkeypatch.setattr(ledger.sequencer, "MAX_ROUND", 3)
+    bell = Knocks(lambda: bool(log.add(8)), lambda: False, lambda: False, lambda: False)
+    log.build(bell=bell).run(lambda: not bell.steps)
+
+    assert bell.announced == [0, 3, 6, 8]
+    assert bell.waited == [0.25, 0, 0, 0.25]
+
+
+def test_half_a_head_that_does_not_read_is_refused_unless_a_round_was_cut_short(log):
+    log.grow(3)
+    before = log.head.path.read_bytes()
+    log.grow(2)
+    after = log.head.path.read_bytes()
+    newer = slice(0, PAGE_BYTES) if before[:PAGE_BYTES] != after[:PAGE_BYTES] else slice(PAGE_BYTES, 2 * PAGE_BYTES)
+
+    for at in range(2):  # the older page: the head holds, but a disk that spoils one page is not to be signed on
+        spoiled = bytearray(after)
+        spoiled[PAGE_BYTES - newer.start + at] ^= 1
+        log.head.path.write_bytes(spoiled)
+        assert "half of the head" in refusal(log)
+
+    spoiled = bytearray(after)
+    spoiled[newer.start] ^= 1  # as if the swap of the last round had not come to its end, which it finishes
+    log.head.path.write_bytes(spoiled)
+    log.start()
+    assert not log.head.is_spoiled()
+    log.check()
 
 
 def test_what_nobody_knocked_for_is_found_by_itself(log):
