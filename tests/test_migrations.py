@@ -12,6 +12,7 @@ from sqlalchemy import inspect
 
 from app.migrate import HERE, METADATA, downgrade, upgrade
 from ledger.stores.engine import open_engine, reading
+from ledger.stores.sql import metadata as ledger_tables
 
 DATABASES = ["main", "keyring"]
 
@@ -39,6 +40,11 @@ def test_up_makes_what_the_models_describe(engine, database: str) -> None:
             },
         )
         assert compare_metadata(context, METADATA[database]) == []
+
+
+def test_no_step_up_takes_the_logs_tables_away(engine) -> None:
+    upgrade(engine, "main")
+    assert {table.name for table in ledger_tables.tables.values()} <= tables(engine)
 
 
 @pytest.mark.parametrize("database", DATABASES)

@@ -3,6 +3,7 @@
 from app.models.accounts import Account, Link, ProofCode, WebSession
 from app.models.base import HOSPITAL, Base, Bound, from_ms, projected, to_ms
 from app.models.clinic import Clinic, ClinicSession, Department, Queue, Room, Screen, Slot, Staff, StaffGrant
+from app.models.clinical import Document, DocumentContent, Immunization, KeptVersion, Problem
 from app.models.fairness import Appeal, MoveOffer, Strike, WaitlistEntry
 from app.models.orders import LabDay, LabOrder, ReportVersion
 from app.models.outbox import DayClose, MessageQuota, OutboxMessage
@@ -11,12 +12,16 @@ from app.models.prepared import Prepared
 from app.models.queueing import PriorityGrant, QueueLine, TicketMove
 from app.models.receipts import Event, IdempotencyKey, Opening, RefusalSeen, SubjectChain
 from app.models.slips import Slip
+from app.models.smart import AppCode, AppGrant, AppToken, SmartApp
 from app.models.staff import RecoveryCode, SignInTry, StaffDevice, StaffSignIn, StaffTotp
 from app.models.visits import Appointment, ClinicalRecord, ImportedResource, Ticket, Visit
 
 __all__ = [
     "HOSPITAL",
     "Account",
+    "AppCode",
+    "AppGrant",
+    "AppToken",
     "Appeal",
     "Appointment",
     "Base",
@@ -27,9 +32,13 @@ __all__ = [
     "Consent",
     "DayClose",
     "Department",
+    "Document",
+    "DocumentContent",
     "Event",
     "IdempotencyKey",
+    "Immunization",
     "ImportedResource",
+    "KeptVersion",
     "LabDay",
     "LabOrder",
     "Link",
@@ -40,6 +49,7 @@ __all__ = [
     "Patient",
     "Prepared",
     "PriorityGrant",
+    "Problem",
     "ProofCode",
     "Queue",
     "QueueLine",
@@ -51,6 +61,7 @@ __all__ = [
     "SignInTry",
     "Slip",
     "Slot",
+    "SmartApp",
     "Staff",
     "StaffDevice",
     "StaffGrant",

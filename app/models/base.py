@@ -68,6 +68,9 @@ class Bound:
     KEY: ClassVar[str] = "id"
     OWNER: ClassVar[str] = "patient_ref"  # the column that names whose key seals this row; "" for the hospital's own
     FIELDS: ClassVar[tuple[str, ...]]  # the columns in clear that the projection holds
+    KEEPS: ClassVar[bool] = (
+        False  # versions before the present one are kept (`KeptVersion`), so that each stays verifiable
+    )
 
     version: Mapped[int] = mapped_column(default=0)
     sealed: Mapped[bytes]
@@ -86,8 +89,11 @@ class Bound:
 
     def project(self, payload: dict[str, Any]) -> dict[str, Any]:
         """Return the projection whose digest a receipt carries: the clear columns by name and the payload as `content`."""
-        clear = {name: projected(getattr(self, name)) for name in self.FIELDS}
-        return {"id": self.object_id, "version": self.version, "content": payload, **clear}
+        return {"id": self.object_id, "version": self.version, "content": payload, **self.clear()}
+
+    def clear(self) -> dict[str, Any]:
+        """Return the columns in clear that the projection holds, as it spells them."""
+        return {name: projected(getattr(self, name)) for name in self.FIELDS}
 
 
 def projected(value: Any) -> Any:

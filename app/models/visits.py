@@ -156,17 +156,20 @@ class Visit(Bound, Base):
     __table_args__ = (
         CheckConstraint("state IN ('in_progress', 'finished', 'other')", name="state"),
         CheckConstraint("source IN ('here', 'import')", name="source"),
+        Index("ix_visit_patient_started", "patient_ref", "started_at"),  # a page of a long record, newest first
     )
 
 
 class ClinicalRecord(Bound, Base):
     """One thing written about a person: a diagnosis, advice, a prescription, a report, a measurement, an allergy.
 
-    Its content is sealed (clinical); `kind` says which form of `app.domain.clinical` the payload has.
+    Its content is sealed (clinical); `kind` says which form of `app.domain.clinical` the payload has. `series` is a blind digest,
+    each person's own, of what a measurement measures: its course is found without opening the others.
     """
 
     __tablename__ = "clinical_record"
     OBJECT, RETENTION = "record.v1", "clinical"
+    KEEPS = True
     FIELDS = ("patient_ref", "visit_id", "kind", "status", "effective_at", "recorded_at", "author_ref", "source")
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -179,11 +182,15 @@ class ClinicalRecord(Bound, Base):
     recorded_at: Mapped[datetime]
     author_ref: Mapped[str | None] = mapped_column(ForeignKey("staff.ref"))
     source: Mapped[str] = mapped_column(default="here")
+    series: Mapped[bytes | None]
     __table_args__ = (
         CheckConstraint(
             "kind IN ('diagnosis', 'advice', 'prescription', 'report', 'observation', 'allergy')", name="kind"
         ),
         CheckConstraint("source IN ('here', 'import')", name="source"),
+        Index("ix_clinical_record_patient_kind", "patient_ref", "kind", "effective_at"),
+        Index("ix_clinical_record_patient_series", "patient_ref", "series", "effective_at"),
+        Index("ix_clinical_record_report_id", "report_id"),
     )
 
 

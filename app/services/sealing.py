@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, TypeVar
 
-from sqlalchemy import bindparam, insert, update
+from sqlalchemy import bindparam, insert, inspect, update
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.orm.exc import StaleDataError
 
-from app.models import Bound, Prepared
+from app.models import Bound, KeptVersion, Prepared, projected
 from app.ports import Vault
 from ledger.entry import row_digest
 
@@ -43,9 +43,28 @@ def seal_next(session: Session, row: Bound, payload: dict[str, Any] | None = Non
 
     Call it once per row and transaction, after the row's columns have their new values.
     """
+    if row.KEEPS and row.version:
+        _keep(session, row)
     row.version = (row.version or 0) + 1
     row.sealed = _seal(session, row, payload or {})
     session.add(row)
+
+
+def _keep(session: Session, row: Bound) -> None:
+    """Put away the version that `row` is about to leave, with its columns as they were read."""
+    before = inspect(row).committed_state
+    was = {name: projected(before[name]) if name in before else value for name, value in row.clear().items()}
+    table = row.__tablename__  # type: ignore[attr-defined]
+    session.add(
+        KeptVersion(
+            place=table,
+            row_id=row.object_id,
+            version=row.version,
+            patient_ref=row.owner_ref,
+            clear=was,
+            sealed=row.sealed,
+        )
+    )
 
 
 def held(kind: type[RowT], columns: Mapping[str, Any]) -> RowT:
