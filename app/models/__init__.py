@@ -4,6 +4,7 @@ from app.models.accounts import Account, Link, ProofCode, WebSession
 from app.models.base import HOSPITAL, Base, Bound, from_ms, projected, to_ms
 from app.models.clinic import Clinic, ClinicSession, Department, Queue, Room, Screen, Slot, Staff, StaffGrant
 from app.models.clinical import Document, DocumentContent, Immunization, KeptVersion, Problem
+from app.models.erasure import Correction, ErasedEvent, ErasedRow, Erasure, RestrictedOpening
 from app.models.fairness import Appeal, MoveOffer, Strike, WaitlistEntry
 from app.models.orders import LabDay, LabOrder, ReportVersion
 from app.models.outbox import DayClose, MessageQuota, OutboxMessage
@@ -30,10 +31,14 @@ __all__ = [
     "ClinicSession",
     "ClinicalRecord",
     "Consent",
+    "Correction",
     "DayClose",
     "Department",
     "Document",
     "DocumentContent",
+    "ErasedEvent",
+    "ErasedRow",
+    "Erasure",
     "Event",
     "IdempotencyKey",
     "Immunization",
@@ -56,6 +61,7 @@ __all__ = [
     "RecoveryCode",
     "RefusalSeen",
     "ReportVersion",
+    "RestrictedOpening",
     "Room",
     "Screen",
     "SignInTry",

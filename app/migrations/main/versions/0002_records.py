@@ -50,6 +50,88 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_app_grant_patient_ref"), ["patient_ref"], unique=False)
 
     op.create_table(
+        "correction",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("patient_ref", sa.String(), nullable=False),
+        sa.Column("account_ref", sa.String(), nullable=True),
+        sa.Column("clinic_id", sa.String(), nullable=False),
+        sa.Column("about", sa.String(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("asked_at", app.models.base.Instant(), nullable=False),
+        sa.Column("decided_at", app.models.base.Instant(), nullable=True),
+        sa.Column("decided_by", sa.String(), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.CheckConstraint("(state = 'open') = (decided_at IS NULL)", name=op.f("ck_correction_decision")),
+        sa.CheckConstraint(
+            "about IN ('identity', 'visit', 'result', 'prescription', 'other')", name=op.f("ck_correction_about")
+        ),
+        sa.CheckConstraint("state IN ('open', 'amended', 'refused')", name=op.f("ck_correction_state")),
+        sa.ForeignKeyConstraint(["account_ref"], ["account.ref"], name=op.f("fk_correction_account_ref")),
+        sa.ForeignKeyConstraint(["clinic_id"], ["clinic.id"], name=op.f("fk_correction_clinic_id")),
+        sa.ForeignKeyConstraint(["decided_by"], ["staff.ref"], name=op.f("fk_correction_decided_by")),
+        sa.ForeignKeyConstraint(["patient_ref"], ["patient.ref"], name=op.f("fk_correction_patient_ref")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_correction")),
+    )
+    with op.batch_alter_table("correction", schema=None) as batch_op:
+        batch_op.create_index("ix_correction_clinic_state", ["clinic_id", "state"], unique=False)
+        batch_op.create_index(batch_op.f("ix_correction_patient_ref"), ["patient_ref"], unique=False)
+
+    op.create_table(
+        "erased_event",
+        sa.Column("serial", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("erased_by", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(["erased_by"], ["event.id"], name=op.f("fk_erased_event_erased_by")),
+        sa.PrimaryKeyConstraint("serial", name=op.f("pk_erased_event")),
+    )
+    with op.batch_alter_table("erased_event", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_erased_event_erased_by"), ["erased_by"], unique=False)
+
+    op.create_table(
+        "erased_row",
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("row_id", sa.String(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("erased_by", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(["erased_by"], ["event.id"], name=op.f("fk_erased_row_erased_by")),
+        sa.PrimaryKeyConstraint("kind", "row_id", name=op.f("pk_erased_row")),
+    )
+    with op.batch_alter_table("erased_row", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_erased_row_erased_by"), ["erased_by"], unique=False)
+
+    op.create_table(
+        "erasure",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("patient_ref", sa.String(), nullable=True),
+        sa.Column("account_ref", sa.String(), nullable=True),
+        sa.Column("event_id", sa.String(), nullable=False),
+        sa.Column("completed_event_id", sa.String(), nullable=True),
+        sa.Column("begun_at", app.models.base.Instant(), nullable=False),
+        sa.Column("destroyed_at", app.models.base.Instant(), nullable=True),
+        sa.Column("completed_at", app.models.base.Instant(), nullable=True),
+        sa.Column("law", sa.String(), nullable=True),
+        sa.Column("keep_until_on", sa.Date(), nullable=True),
+        sa.Column("lifted_at", app.models.base.Instant(), nullable=True),
+        sa.Column("keys", sa.JSON(), nullable=False),
+        sa.Column("holders", sa.JSON(), nullable=False),
+        sa.Column("page_hash", sa.LargeBinary(), nullable=True),
+        sa.CheckConstraint("(state = 'begun') = (destroyed_at IS NULL)", name=op.f("ck_erasure_destroyed")),
+        sa.CheckConstraint("(state = 'completed') = (completed_at IS NOT NULL)", name=op.f("ck_erasure_completed")),
+        sa.CheckConstraint("kind IN ('now', 'final')", name=op.f("ck_erasure_kind")),
+        sa.CheckConstraint("state IN ('begun', 'destroyed', 'completed')", name=op.f("ck_erasure_state")),
+        sa.ForeignKeyConstraint(["completed_event_id"], ["event.id"], name=op.f("fk_erasure_completed_event_id")),
+        sa.ForeignKeyConstraint(["event_id"], ["event.id"], name=op.f("fk_erasure_event_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_erasure")),
+        sa.UniqueConstraint("page_hash", name=op.f("uq_erasure_page_hash")),
+    )
+    with op.batch_alter_table("erasure", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_erasure_keep_until_on"), ["keep_until_on"], unique=False)
+        batch_op.create_index(batch_op.f("ix_erasure_patient_ref"), ["patient_ref"], unique=False)
+        batch_op.create_index("ix_erasure_state", ["state"], unique=False)
+
+    op.create_table(
         "kept_version",
         sa.Column("place", sa.String(), nullable=False),
         sa.Column("row_id", sa.String(), nullable=False),
@@ -62,6 +144,21 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("kept_version", schema=None) as batch_op:
         batch_op.create_index("ix_kept_version_patient_ref", ["patient_ref"], unique=False)
+
+    op.create_table(
+        "restricted_opening",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("patient_ref", sa.String(), nullable=False),
+        sa.Column("staff_ref", sa.String(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("opened_at", app.models.base.Instant(), nullable=False),
+        sa.Column("until_at", app.models.base.Instant(), nullable=False),
+        sa.ForeignKeyConstraint(["patient_ref"], ["patient.ref"], name=op.f("fk_restricted_opening_patient_ref")),
+        sa.ForeignKeyConstraint(["staff_ref"], ["staff.ref"], name=op.f("fk_restricted_opening_staff_ref")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_restricted_opening")),
+    )
+    with op.batch_alter_table("restricted_opening", schema=None) as batch_op:
+        batch_op.create_index("ix_restricted_opening_patient_staff", ["patient_ref", "staff_ref"], unique=False)
 
     op.create_table(
         "app_code",
@@ -239,10 +336,33 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_app_code_expires_at"))
 
     op.drop_table("app_code")
+    with op.batch_alter_table("restricted_opening", schema=None) as batch_op:
+        batch_op.drop_index("ix_restricted_opening_patient_staff")
+
+    op.drop_table("restricted_opening")
     with op.batch_alter_table("kept_version", schema=None) as batch_op:
         batch_op.drop_index("ix_kept_version_patient_ref")
 
     op.drop_table("kept_version")
+    with op.batch_alter_table("erasure", schema=None) as batch_op:
+        batch_op.drop_index("ix_erasure_state")
+        batch_op.drop_index(batch_op.f("ix_erasure_patient_ref"))
+        batch_op.drop_index(batch_op.f("ix_erasure_keep_until_on"))
+
+    op.drop_table("erasure")
+    with op.batch_alter_table("erased_row", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_erased_row_erased_by"))
+
+    op.drop_table("erased_row")
+    with op.batch_alter_table("erased_event", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_erased_event_erased_by"))
+
+    op.drop_table("erased_event")
+    with op.batch_alter_table("correction", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_correction_patient_ref"))
+        batch_op.drop_index("ix_correction_clinic_state")
+
+    op.drop_table("correction")
     with op.batch_alter_table("app_grant", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_app_grant_patient_ref"))
         batch_op.drop_index(batch_op.f("ix_app_grant_account_ref"))
