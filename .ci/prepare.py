@@ -81,6 +81,7 @@ def prepare(chore: str, options: set[str]) -> None:
         translations(say)
         if chore == "test" and "--no-browser" not in options:
             step(say, "browser", [PYTHON, "-m", "tests.browser"])
+            step(say, "Go", [PYTHON, "-m", "tests.golang"])
     if chore == "db":
         (place.instance_folder() / "prepared").unlink(missing_ok=True)
     if chore in ("run", "db"):

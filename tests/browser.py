@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
@@ -26,6 +27,15 @@ LAUNCH_ARGUMENTS = (
     "--disable-sync",
     "--disable-dev-shm-usage",
 )
+
+# The same elsewhere than on Debian. x/mod is read from a GOPATH, so its source is all that is needed.
+BREW = {
+    "chromium": "brew install --cask chromium",
+    "redis-server": "brew install redis",
+    "fonts-noto-cjk": "brew install --cask font-noto-sans-cjk",
+    "golang-go": "brew install go",
+    "golang-golang-x-mod-dev": "git clone https://go.googlesource.com/mod ~/go/src/golang.org/x/mod",
+}
 
 
 class NoBrowser(Exception):
@@ -77,12 +87,12 @@ def line_to_run(packages: list[str]) -> str:
     if shutil.which("apt-get"):
         return f"sudo apt-get update && sudo apt-get install -y --no-install-recommends {' '.join(packages)}"
     if shutil.which("brew"):
-        names = {"chromium": "--cask chromium", "redis-server": "redis", "fonts-noto-cjk": "--cask font-noto-sans-cjk"}
-        return " && ".join(f"brew install {names[package]}" for package in packages)
+        return " && ".join(BREW[package] for package in packages)
     return f"install {', '.join(packages)} with this system's packages, and set CHROMIUM to the browser's path"
 
 
-def main() -> int:
+def bring(missing_packages: Callable[[], list[str]]) -> int:
+    """Install what is missing where apt and root are, else print the one line to run; return the exit code."""
     missing = missing_packages()
     if missing and shutil.which("apt-get") and os.geteuid() == 0:
         quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
@@ -96,4 +106,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(bring(missing_packages))
