@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.domain import access
+from app.domain.access import patients
 from app.domain.age import AgeGroup
 from tests.rows import ROWS, expected
 from tests.scene import Scene, routes
@@ -20,8 +20,8 @@ def asked(scene: Scene, monkeypatch: pytest.MonkeyPatch, endpoint: str, group: A
     view = next(r[2] for r in routes(scene.app) if r[1].endpoint == endpoint)
     scene.fresh()
     more = row.prepare(scene) if row.prepare else {}
-    monkeypatch.setattr(access, "age_group", lambda _birth_on, _day_on: group)
-    monkeypatch.setattr(access, "is_child", lambda _birth_on, _day_on: group is AgeGroup.CHILD)
+    monkeypatch.setattr(patients, "age_group", lambda _birth_on, _day_on: group)
+    monkeypatch.setattr(patients, "is_child", lambda _birth_on, _day_on: group is AgeGroup.CHILD)
     return got(ask(scene, endpoint, row, actor, "child", more), row), expected(row, view.audience, "guardian", "child")
 
 

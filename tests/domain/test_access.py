@@ -13,8 +13,10 @@ from app.domain.access import (
     ActFor,
     AuditEvents,
     Basis,
+    BreakGlass,
     Denial,
     EndGuardianship,
+    GivePermit,
     Grant,
     Link,
     ManageStaff,
@@ -86,6 +88,8 @@ def questions(actor):
         SeeOwn("li", link, NOW - DAY, CHILD),
         ActFor("li", link, CHILD),
         EndGuardianship("li", link, MINOR),
+        GivePermit("li", link, CHILD),
+        BreakGlass("li"),
         SeeHealth("li", NOW - DAY, link, CHILD, TREATED),
         WriteHealth("li", TREATED),
         SeeIdentity("li", frozenset({"clinic"}), link, CHILD, TREATED, frozenset({"clinic"})),
@@ -101,7 +105,7 @@ def questions(actor):
     ]
 
 
-OWN = {"SeeOwn", "ActFor", "SeeHealth", "SeeIdentity"}
+OWN = {"SeeOwn", "ActFor", "GivePermit", "SeeHealth", "SeeIdentity"}
 GRANTED = {
     "owner": dict.fromkeys([*OWN, "EndGuardianship"], Basis.SELF),
     "stranger": {},
@@ -109,6 +113,7 @@ GRANTED = {
     "doctor": {
         **dict.fromkeys(["SeeHealth", "WriteHealth", "SeeIdentity"], Basis.TREATING),
         "WorkQueue": Basis.OWN_SESSION,
+        "BreakGlass": Basis.OFFICE,
     },
     "desk": dict.fromkeys(
         ["SeeIdentity", "WorkQueue", "RunDesk", "PairScreen", "ShowBoard", "ReadOwnCodes"], Basis.CLINIC
