@@ -5,6 +5,7 @@ from app.models.base import HOSPITAL, Base, Bound, from_ms, projected, to_ms
 from app.models.clinic import Clinic, ClinicSession, Department, Queue, Room, Screen, Slot, Staff, StaffGrant
 from app.models.clinical import Document, DocumentContent, Immunization, KeptVersion, Problem
 from app.models.erasure import Correction, ErasedEvent, ErasedRow, Erasure, RestrictedOpening
+from app.models.consents import BreakGlass, Complaint, Permit
 from app.models.fairness import Appeal, MoveOffer, Strike, WaitlistEntry
 from app.models.orders import LabDay, LabOrder, ReportVersion
 from app.models.outbox import DayClose, MessageQuota, OutboxMessage
@@ -27,9 +28,11 @@ __all__ = [
     "Appointment",
     "Base",
     "Bound",
+    "BreakGlass",
     "Clinic",
     "ClinicSession",
     "ClinicalRecord",
+    "Complaint",
     "Consent",
     "Correction",
     "DayClose",
@@ -52,6 +55,7 @@ __all__ = [
     "Opening",
     "OutboxMessage",
     "Patient",
+    "Permit",
     "Prepared",
     "PriorityGrant",
     "Problem",

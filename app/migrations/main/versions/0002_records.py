@@ -50,6 +50,69 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_app_grant_patient_ref"), ["patient_ref"], unique=False)
 
     op.create_table(
+        "break_glass",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("patient_ref", sa.String(), nullable=False),
+        sa.Column("clinician_ref", sa.String(), nullable=False),
+        sa.Column("clinic_id", sa.String(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("opened_at", app.models.base.Instant(), nullable=False),
+        sa.Column("until_at", app.models.base.Instant(), nullable=False),
+        sa.Column("ended_at", app.models.base.Instant(), nullable=True),
+        sa.Column("verdict", sa.String(), nullable=True),
+        sa.Column("reviewed_at", app.models.base.Instant(), nullable=True),
+        sa.Column("reviewed_by", sa.String(), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.CheckConstraint("verdict IN ('justified', 'unjustified')", name=op.f("ck_break_glass_verdict")),
+        sa.CheckConstraint("(verdict IS NULL) = (reviewed_at IS NULL)", name=op.f("ck_break_glass_reviewed")),
+        sa.CheckConstraint("opened_at < until_at", name=op.f("ck_break_glass_period")),
+        sa.ForeignKeyConstraint(["clinic_id"], ["clinic.id"], name=op.f("fk_break_glass_clinic_id")),
+        sa.ForeignKeyConstraint(["clinician_ref"], ["staff.ref"], name=op.f("fk_break_glass_clinician_ref")),
+        sa.ForeignKeyConstraint(["patient_ref"], ["patient.ref"], name=op.f("fk_break_glass_patient_ref")),
+        sa.ForeignKeyConstraint(["reviewed_by"], ["staff.ref"], name=op.f("fk_break_glass_reviewed_by")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_break_glass")),
+    )
+    with op.batch_alter_table("break_glass", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_break_glass_clinician_ref"), ["clinician_ref"], unique=False)
+        batch_op.create_index(batch_op.f("ix_break_glass_patient_ref"), ["patient_ref"], unique=False)
+        batch_op.create_index(
+            "ix_break_glass_unreviewed",
+            ["opened_at"],
+            unique=False,
+            sqlite_where=sa.text("verdict IS NULL"),
+            postgresql_where=sa.text("verdict IS NULL"),
+        )
+
+    op.create_table(
+        "complaint",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("patient_ref", sa.String(), nullable=False),
+        sa.Column("account_ref", sa.String(), nullable=False),
+        sa.Column("event_id", sa.String(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("outcome", sa.String(), nullable=True),
+        sa.Column("made_at", app.models.base.Instant(), nullable=False),
+        sa.Column("due_at", app.models.base.Instant(), nullable=False),
+        sa.Column("answered_at", app.models.base.Instant(), nullable=True),
+        sa.Column("answered_by", sa.String(), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.CheckConstraint("(state = 'answered') = (outcome IS NOT NULL)", name=op.f("ck_complaint_answered")),
+        sa.CheckConstraint("outcome IN ('in_order', 'not_in_order', 'unclear')", name=op.f("ck_complaint_outcome")),
+        sa.CheckConstraint("state IN ('open', 'answered')", name=op.f("ck_complaint_state")),
+        sa.CheckConstraint("(outcome IS NULL) = (answered_at IS NULL)", name=op.f("ck_complaint_answer")),
+        sa.ForeignKeyConstraint(["account_ref"], ["account.ref"], name=op.f("fk_complaint_account_ref")),
+        sa.ForeignKeyConstraint(["answered_by"], ["staff.ref"], name=op.f("fk_complaint_answered_by")),
+        sa.ForeignKeyConstraint(["patient_ref"], ["patient.ref"], name=op.f("fk_complaint_patient_ref")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_complaint")),
+        sa.UniqueConstraint("event_id", name=op.f("uq_complaint_event_id")),
+    )
+    with op.batch_alter_table("complaint", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_complaint_patient_ref"), ["patient_ref"], unique=False)
+        batch_op.create_index("ix_complaint_state_due", ["state", "due_at"], unique=False)
+
+    op.create_table(
         "correction",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("patient_ref", sa.String(), nullable=False),
@@ -192,6 +255,38 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_app_token_grant_id"), ["grant_id"], unique=False)
 
     op.create_table(
+        "permit",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("patient_ref", sa.String(), nullable=False),
+        sa.Column("account_ref", sa.String(), nullable=False),
+        sa.Column("given_by", sa.String(), nullable=False),
+        sa.Column("purpose", sa.String(), nullable=False),
+        sa.Column("parts", sa.String(), nullable=False),
+        sa.Column("clinician_ref", sa.String(), nullable=True),
+        sa.Column("department_id", sa.String(), nullable=True),
+        sa.Column("wording", sa.String(), nullable=False),
+        sa.Column("since_at", app.models.base.Instant(), nullable=False),
+        sa.Column("until_at", app.models.base.Instant(), nullable=False),
+        sa.Column("recorded_from", app.models.base.Instant(), nullable=True),
+        sa.Column("withdrawn_at", app.models.base.Instant(), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.CheckConstraint("(clinician_ref IS NULL) <> (department_id IS NULL)", name=op.f("ck_permit_to_one")),
+        sa.CheckConstraint("length(parts) > 0", name=op.f("ck_permit_parts")),
+        sa.CheckConstraint("since_at < until_at", name=op.f("ck_permit_period")),
+        sa.ForeignKeyConstraint(["account_ref"], ["account.ref"], name=op.f("fk_permit_account_ref")),
+        sa.ForeignKeyConstraint(["clinician_ref"], ["staff.ref"], name=op.f("fk_permit_clinician_ref")),
+        sa.ForeignKeyConstraint(["department_id"], ["department.id"], name=op.f("fk_permit_department_id")),
+        sa.ForeignKeyConstraint(["given_by"], ["link.id"], name=op.f("fk_permit_given_by")),
+        sa.ForeignKeyConstraint(["patient_ref"], ["patient.ref"], name=op.f("fk_permit_patient_ref")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_permit")),
+    )
+    with op.batch_alter_table("permit", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_permit_clinician_ref"), ["clinician_ref"], unique=False)
+        batch_op.create_index(batch_op.f("ix_permit_department_id"), ["department_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_permit_patient_ref"), ["patient_ref"], unique=False)
+
+    op.create_table(
         "immunization",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("patient_ref", sa.String(), nullable=False),
@@ -326,6 +421,12 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_immunization_patient_ref"))
 
     op.drop_table("immunization")
+    with op.batch_alter_table("permit", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_permit_patient_ref"))
+        batch_op.drop_index(batch_op.f("ix_permit_department_id"))
+        batch_op.drop_index(batch_op.f("ix_permit_clinician_ref"))
+
+    op.drop_table("permit")
     with op.batch_alter_table("app_token", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_app_token_grant_id"))
         batch_op.drop_index(batch_op.f("ix_app_token_expires_at"))
@@ -363,6 +464,21 @@ def downgrade() -> None:
         batch_op.drop_index("ix_correction_clinic_state")
 
     op.drop_table("correction")
+    with op.batch_alter_table("complaint", schema=None) as batch_op:
+        batch_op.drop_index("ix_complaint_state_due")
+        batch_op.drop_index(batch_op.f("ix_complaint_patient_ref"))
+
+    op.drop_table("complaint")
+    with op.batch_alter_table("break_glass", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_break_glass_unreviewed",
+            sqlite_where=sa.text("verdict IS NULL"),
+            postgresql_where=sa.text("verdict IS NULL"),
+        )
+        batch_op.drop_index(batch_op.f("ix_break_glass_patient_ref"))
+        batch_op.drop_index(batch_op.f("ix_break_glass_clinician_ref"))
+
+    op.drop_table("break_glass")
     with op.batch_alter_table("app_grant", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_app_grant_patient_ref"))
         batch_op.drop_index(batch_op.f("ix_app_grant_account_ref"))
