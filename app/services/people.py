@@ -286,6 +286,8 @@ _LINK_FOR = Prepared(
         Link.until_on,
         Link.created_at,
         Link.ended_at,
+        Link.id,
+        Link.version,
     )
     .where(Link.account_ref == bindparam("account"), Link.patient_ref == bindparam("patient"))
     .order_by((Link.state == "ended").asc(), Link.created_at.desc())
@@ -310,6 +312,8 @@ def link_for(session: Session, account_ref: str, patient_ref: str) -> access.Lin
         since_at=link.opens_from or link.created_at,
         proven_at=(link.opens_from or link.created_at) if link.proof != "none" else None,
         ends_at=min(ends, default=None),
+        ref=link.id,
+        version=link.version,
     )
 
 

@@ -1,4 +1,9 @@
-"""Asking `app.domain.access`: gathers the facts a question turns on, and raises what the answer says."""
+"""Asking `app.domain.access`: gathers the facts a question turns on, and raises what the answer says.
+
+Facts are read anew for every question, never kept: what was withdrawn, revoked or has run out is over at the next request,
+and a page that keeps itself fresh finds out within its interval. The grant that an answer gave stays with the unit of work
+(`granted`), so that the disclosure recorded in it cites what it rests on.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +11,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from app.domain import access
-from app.domain.access import Grant, Treating
+from app.domain.access import Answer, BrokenGlass, Grant, Held, Part, Treating
 from app.domain.actor import Actor
+from app.domain.calendar import hospital_day
 from app.domain.errors import NotAllowed, NotFound, Refused
-from app.models import Appointment, ClinicSession, Link, Patient, Ticket
+from app.models import Appointment, BreakGlass, ClinicSession, Link, Patient, Permit, Ticket
 from app.services import identity, people
 
 TREATING_LOOKBACK = timedelta(days=3)  # longer than any treating relation can last
+OF_DEPARTMENT = timedelta(days=30)  # who holds a session of a department so long before or ahead works in it
 
 
 @contextmanager
@@ -29,15 +36,122 @@ def concerning(patient_ref: str) -> Iterator[None]:
         raise
 
 
+def granted(session: Session, actor: Actor, patient_ref: str) -> Grant | None:
+    """Return the grant that this unit of work was given last for an actor and a person; None where it asked for none."""
+    found: Grant | None = session.info.get("granted", {}).get((actor.ref, patient_ref))
+    return found
+
+
+def _require(session: Session, actor: Actor, patient_ref: str, question: access.Question, now: datetime) -> Grant:
+    grant = access.require(actor, question, now)
+    session.info.setdefault("granted", {})[actor.ref, patient_ref] = grant
+    return grant
+
+
 def treating_of(session: Session, clinician_ref: str, patient_ref: str, now: datetime) -> tuple[Treating, ...]:
     """Return when this person checked in to this clinician lately: a ticket of the own session, or one called by them."""
     rows = session.execute(
-        select(Ticket.checked_in_at)
-        .join(ClinicSession, ClinicSession.id == Ticket.session_id)
-        .where(Ticket.patient_ref == patient_ref, Ticket.checked_in_at > now - TREATING_LOOKBACK)
-        .where((ClinicSession.clinician_ref == clinician_ref) | (Ticket.called_by == clinician_ref))
+        _TREATED.where(Ticket.patient_ref == patient_ref, Ticket.checked_in_at > now - TREATING_LOOKBACK).where(
+            (ClinicSession.clinician_ref == clinician_ref) | (Ticket.called_by == clinician_ref)
+        )
     )
-    return tuple(Treating(clinician_ref, patient_ref, checked_in_at) for (checked_in_at,) in rows)
+    return tuple(Treating(clinician_ref, patient_ref, at, ref, version) for at, ref, version in rows)
+
+
+_TREATED = (
+    select(Ticket.checked_in_at, Ticket.id, Ticket.version)
+    .join(ClinicSession, ClinicSession.id == Ticket.session_id)
+    .order_by(Ticket.checked_in_at.desc(), Ticket.id)
+)
+
+
+def held_by(session: Session, clinician_ref: str, patient_ref: str, now: datetime) -> Held:
+    """Return what a clinician holds of a person beside treating: consents, emergencies, and the departments they work in."""
+    permits = _permits(session, Permit.patient_ref == patient_ref, now)
+    broken = _broken(session, clinician_ref, now, BreakGlass.patient_ref == patient_ref)
+    has_department = any(one.department is not None for one in permits)
+    return Held(permits, broken, departments_of(session, clinician_ref, now) if has_department else frozenset())
+
+
+def departments_of(session: Session, clinician_ref: str, now: datetime) -> frozenset[str]:
+    """Return the departments in which a clinician holds sessions, lately or soon."""
+    today_on = hospital_day(now)
+    return frozenset(
+        session.scalars(
+            select(ClinicSession.department_id)
+            .where(ClinicSession.clinician_ref == clinician_ref)
+            .where(ClinicSession.day_on.between(today_on - OF_DEPARTMENT, today_on + OF_DEPARTMENT))
+            .distinct()
+        )
+    )
+
+
+def _permits(session: Session, which: ColumnElement[bool], now: datetime) -> tuple[access.Permit, ...]:
+    """Return consents that are not over, as facts. One ends with the tie through which it was given: a guardian's with the
+    guardianship, and that of an account whose person turned out to be somebody else's with the proof."""
+    session.flush()
+    rows = session.scalars(
+        select(Permit)
+        .join(Link, Link.id == Permit.given_by)
+        .where(which, Permit.withdrawn_at.is_(None), Permit.until_at > now, Link.state == "active")
+        .order_by(Permit.since_at, Permit.id)
+    )
+    return tuple(
+        access.Permit(
+            ref=row.id,
+            version=row.version,
+            patient=row.patient_ref,
+            purpose=row.purpose,
+            parts=frozenset(Part(name) for name in row.parts.split()),
+            since_at=row.since_at,
+            until_at=row.until_at,
+            clinician=row.clinician_ref,
+            department=row.department_id,
+            withdrawn_at=row.withdrawn_at,
+            recorded_from=row.recorded_from,
+        )
+        for row in rows
+    )
+
+
+def _broken(
+    session: Session, clinician_ref: str, now: datetime, *which: ColumnElement[bool]
+) -> tuple[BrokenGlass, ...]:
+    session.flush()
+    rows = session.scalars(
+        select(BreakGlass)
+        .where(
+            BreakGlass.clinician_ref == clinician_ref, BreakGlass.until_at > now, BreakGlass.ended_at.is_(None), *which
+        )
+        .order_by(BreakGlass.opened_at.desc())
+    )
+    return tuple(
+        BrokenGlass(row.id, row.version, row.clinician_ref, row.patient_ref, row.opened_at, row.until_at, row.ended_at)
+        for row in rows
+    )
+
+
+def readable_people(session: Session, actor: Actor, now: datetime) -> list[tuple[str, Grant]]:
+    """Return whose records a doctor may read now, in part or whole, and on which grant each: who is treated first, then by
+    consent, then in an emergency. Nobody else is so much as named."""
+    ref = str(actor.ref)
+    departments = departments_of(session, ref, now)
+    meant = (Permit.clinician_ref == ref) | Permit.department_id.in_(departments)
+    treated = session.scalars(
+        select(Ticket.patient_ref)
+        .join(ClinicSession, ClinicSession.id == Ticket.session_id)
+        .where(Ticket.checked_in_at > now - TREATING_LOOKBACK)
+        .where((ClinicSession.clinician_ref == ref) | (Ticket.called_by == ref))
+        .order_by(Ticket.checked_in_at.desc())
+    )
+    people_refs = [*treated, *(one.patient for one in _permits(session, meant, now))]
+    people_refs += [one.patient for one in _broken(session, ref, now)]
+    found = []
+    for patient_ref in dict.fromkeys(people_refs):
+        answer = may_read(session, actor, patient_ref, now)
+        if isinstance(answer, Grant):
+            found.append((patient_ref, answer))
+    return found
 
 
 def clinics_of(session: Session, patient_ref: str) -> frozenset[str]:
@@ -97,23 +211,72 @@ def arrange(session: Session, actor: Actor, patient_ref: str, now: datetime, *, 
     return access.require(actor, access.ActFor(patient_ref, link, birth_on), now)
 
 
+def may_read(
+    session: Session,
+    actor: Actor,
+    patient_ref: str,
+    now: datetime,
+    *,
+    kind: str | None = None,
+    recorded_at: datetime | None = None,
+) -> Answer:
+    """Return the grant on which the actor reads this person's health content now, or the denial; raise nothing.
+
+    The grant may cover a part only: whoever shows several things asks `Grant.covers` of each, or cuts its query by
+    `Grant.kinds` and `Grant.since_at`. `kind` asks about one record. For a page's own question whether it may stay open,
+    which is nobody's attempt and leaves no refusal.
+    """
+    return access.decide(actor, _health(session, actor, patient_ref, now, kind, recorded_at, in_part=True), now)
+
+
+def read_parts(
+    session: Session,
+    actor: Actor,
+    patient_ref: str,
+    now: datetime,
+    *,
+    kind: str | None = None,
+    recorded_at: datetime | None = None,
+) -> Grant:
+    """Require what `may_read` asks. Raises NotFound, NotAllowed, SignInNeeded."""
+    question = _health(session, actor, patient_ref, now, kind, recorded_at, in_part=True)
+    return _require(session, actor, patient_ref, question, now)
+
+
 def see_health(
     session: Session, actor: Actor, patient_ref: str, now: datetime, *, recorded_at: datetime | None = None
 ) -> Grant:
-    """Require that the actor may open this person's health content: own, guardian's, or while treating."""
+    """Require that the actor may open all of this person's health content: own, guardian's, while treating, by a consent to
+    all of it, or in an emergency. What may be cut to a part asks `read_parts`."""
+    question = _health(session, actor, patient_ref, now, None, recorded_at, in_part=False)
+    return _require(session, actor, patient_ref, question, now)
+
+
+def _health(
+    session: Session,
+    actor: Actor,
+    patient_ref: str,
+    now: datetime,
+    kind: str | None,
+    recorded_at: datetime | None,
+    *,
+    in_part: bool,
+) -> access.SeeHealth:
     patient = _person(session, patient_ref)
-    link = people.link_for(session, str(actor.ref), patient_ref) if actor.kind == "patient" else None
-    treating = treating_of(session, str(actor.ref), patient_ref, now) if actor.kind == "staff" else ()
-    question = access.SeeHealth(patient_ref, recorded_at, link, identity.birth_of(session, patient), treating)
-    return access.require(actor, question, now)
+    ref = str(actor.ref)
+    if actor.kind == "patient":
+        link = people.link_for(session, ref, patient_ref)
+        return access.SeeHealth(patient_ref, recorded_at, link, identity.birth_of(session, patient), kind=kind)
+    treating = treating_of(session, ref, patient_ref, now) if actor.kind == "staff" else ()
+    held = held_by(session, ref, patient_ref, now) if actor.role == "doctor" else access.NOTHING_HELD
+    return access.SeeHealth(patient_ref, recorded_at, treating=treating, held=held, kind=kind, in_part=in_part)
 
 
 def write_health(session: Session, actor: Actor, patient_ref: str, now: datetime) -> Grant:
     """Require that the actor treats this person now."""
     _person(session, patient_ref)
-    return access.require(
-        actor, access.WriteHealth(patient_ref, treating_of(session, str(actor.ref), patient_ref, now)), now
-    )
+    question = access.WriteHealth(patient_ref, treating_of(session, str(actor.ref), patient_ref, now))
+    return _require(session, actor, patient_ref, question, now)
 
 
 def see_identity(
@@ -123,7 +286,23 @@ def see_identity(
     _person(session, patient_ref)
     at = clinics if clinics is not None else clinics_of(session, patient_ref)
     treating = treating_of(session, str(actor.ref), patient_ref, now) if actor.kind == "staff" else ()
-    return access.require(actor, access.SeeIdentity(patient_ref, at, treating=treating), now)
+    held = held_by(session, str(actor.ref), patient_ref, now) if actor.role == "doctor" else access.NOTHING_HELD
+    return _require(session, actor, patient_ref, access.SeeIdentity(patient_ref, at, treating=treating, held=held), now)
+
+
+def give_permit(session: Session, actor: Actor, patient_ref: str, now: datetime) -> tuple[Grant, access.Link]:
+    """Require that the actor may let staff read of this person, and take that back; return by which link of theirs."""
+    link = people.link_for(session, str(actor.ref), patient_ref)
+    birth_on = identity.birth_of(session, _person(session, patient_ref))
+    grant = access.require(actor, access.GivePermit(patient_ref, link, birth_on), now)
+    if link is None:  # a grant without a link is a mistake of ours
+        raise NotFound()
+    return grant, link
+
+
+def break_glass(actor: Actor, patient_ref: str, now: datetime) -> Grant:
+    """Require that the actor is somebody who may open a record in an emergency."""
+    return access.require(actor, access.BreakGlass(patient_ref), now)
 
 
 def work_lab(actor: Actor, clinic_id: str, patient_ref: str | None, now: datetime) -> Grant:
@@ -135,7 +314,7 @@ def see_identity_of_sample(session: Session, actor: Actor, patient_ref: str, cli
     """Require that the laboratory may see whose sample it takes: somebody who has an order in its clinic."""
     _person(session, patient_ref)
     question = access.SeeIdentity(patient_ref, frozenset(), ordered_at=frozenset({clinic_id}))
-    return access.require(actor, question, now)
+    return _require(session, actor, patient_ref, question, now)
 
 
 def review_prescriptions(actor: Actor, clinic_id: str, patient_ref: str | None, now: datetime) -> Grant:
