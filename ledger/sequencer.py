@@ -191,6 +191,10 @@ class Sequencer:
                 f"the last published checkpoint does not verify under this key: {e}",
                 "Use the key that has signed so far (LEDGER_KEY_FILE). If it is lost, this log cannot go on.",
             ) from e
+        if published.size != self._store.newest_size():
+            raise RefusedToStart(
+                f"the checkpoint of {published.size} entries is stored as one of {self._store.newest_size()}", RESTORE
+            )
         if published.size > tree.size:
             raise RefusedToStart(
                 f"a checkpoint of {published.size} entries is published, the tree has {tree.size}", RESTORE
@@ -268,6 +272,8 @@ def _verify_stored(view: View, tree: Tree, published: Checkpoint | None) -> Righ
     work does not grow with the log but by its number of levels. The rest is the audit's. Raises RefusedToStart.
     """
     try:
+        if not 0 <= tree.old_size <= tree.size:
+            raise StoreError(f"a tree of {tree.size} entries does not follow one of {tree.old_size}")
         edge = view.load_edge()
         _verify_tiles(view, tree)
         if edge.root() != tree.root:
