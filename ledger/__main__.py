@@ -8,10 +8,12 @@ from collections.abc import Sequence
 
 # A command is imported only when it is asked for: the sequencer needs a database library, a verifier should not.
 COMMANDS = {
-    "keygen": "make the key of a log",
+    "keygen": "make the key of a log, or of a witness",
     "verify": "check a receipt, offline",
     "audit": "check a whole log, from its address or a folder",
+    "witness": "cosign the checkpoints of logs",
     "sequencer": "run the one process that lets a log grow and signs it",
+    "export": "write the published log as files, for a CDN or the worst day",
 }
 
 

@@ -10,11 +10,13 @@
     │   ├── MalformedCheckpoint a signed text that is not a checkpoint
     │   ├── MalformedPolicy     not a policy of logs and witnesses
     │   ├── MalformedJSON       not JSON in its one canonical spelling
+    │   ├── MalformedRequest    not a question that a witness can be asked
     │   └── MalformedReceipt    not a receipt
     ├── VerificationError       well formed, but not true; `step` says which check failed
     ├── NotInLog                asked for what the published log does not hold, or not yet
     ├── SourceError             a published log whose files cannot be had; `path` says which
-    ├── StateError              the file that remembers the last audit cannot be read or written
+    ├── StateError              the file that an audit or a witness remembers by cannot be read or written
+    ├── NotCosigned             a witness that would not; `status` is what HTTP calls it
     ├── StoreError              our own storage contradicts itself, or refuses us
     └── RefusedToStart          signing now could break a promise; `way_out` is for the operator
 
@@ -66,6 +68,10 @@ class MalformedReceipt(MalformedError):
     """This is not a receipt."""
 
 
+class MalformedRequest(MalformedError):
+    """This is not a checkpoint with the proof that a witness asks for."""
+
+
 class VerificationError(LedgerError):
     """What was shown is well formed but does not prove what it should.
 
@@ -92,7 +98,20 @@ class SourceError(LedgerError):
 
 
 class StateError(LedgerError):
-    """The file that remembers the last audit cannot be used."""
+    """The file by which an audit, or a witness, remembers what it saw cannot be used."""
+
+
+class NotCosigned(LedgerError):
+    """A witness does not cosign this checkpoint.
+
+    `status` is the HTTP status that c2sp.org/tlog-witness gives the reason; `size` is the size of the tree that the
+    witness cosigned last, where that is what the asker has to know (409), else None.
+    """
+
+    def __init__(self, status: int, message: str, size: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.size = size
 
 
 class StoreError(LedgerError):

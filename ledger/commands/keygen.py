@@ -1,4 +1,4 @@
-"""`python -m ledger keygen NAME [--out FILE]`: a new key for a log."""
+"""`python -m ledger keygen NAME [--witness] [--out FILE]`: a new key for a log, or for a witness."""
 
 import os
 import re
@@ -7,19 +7,20 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from ledger.errors import MalformedKey
-from ledger.note import SigningKey
+from ledger.note import ED25519, ED25519_COSIGNATURE, SigningKey
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare what the command line may say."""
-    parser.add_argument("name", metavar="NAME", help="what the log calls itself, e.g. log.hospital.example/2026")
+    parser.add_argument("name", metavar="NAME", help="what it calls itself, e.g. log.hospital.example/2026")
+    parser.add_argument("--witness", action="store_true", help="a key that cosigns the logs of others")
     parser.add_argument("--out", metavar="FILE", help="where the private key goes (default: NAME.key in this folder)")
 
 
 def run(args: Namespace) -> int:
     """Write the private key to a new file that only its owner reads, and print the verifier key."""
     try:
-        key = SigningKey.generate(args.name)
+        key = SigningKey.generate(args.name, ED25519_COSIGNATURE if args.witness else ED25519)
     except MalformedKey as e:
         print(f"This name cannot be used: {e}.", file=sys.stderr)
         return 2
