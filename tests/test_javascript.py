@@ -15,9 +15,11 @@ import pytest
 
 from ledger.checkpoint import Checkpoint, sign_checkpoint
 from ledger.entry import canonical_json
-from ledger.errors import LedgerError
+from ledger.errors import LedgerError, VerificationError
 from ledger.merkle import leaf_hash, node_hash
-from ledger.note import SigningKey
+from ledger.note import ED25519_COSIGNATURE, SigningKey
+from ledger.paper import fingerprint, format_paper
+from ledger.policy import parse_policy
 from ledger.receipt import ForMe, Receipt, ToShow, format_extra, format_receipt, parse_receipt, verify_receipt
 from tests.ledger.made import LOG, WITNESS, make_receipt
 
@@ -209,6 +211,70 @@ def witnessed() -> dict[str, str]:
     }
 
 
+def policies() -> list[dict[str, object]]:
+    """Return policies beside receipts with some of three witnesses, and this package's verdict: a state, or what failed."""
+    keys = [SigningKey(f"w{n}.example", bytes([n]) * 32, ED25519_COSIGNATURE) for n in (1, 2, 3)]
+    a, b, c = (key.verifier_key.format() for key in keys)
+    log, other = LOG.verifier_key.format(), SUCCESSOR.verifier_key.format()
+    named = f"witness A {a}\nwitness B {b} https://b.example/\nwitness C {c}\n"
+    modern = "m.example+00000000+" + base64.b64encode(b"\x06" + bytes(1312)).decode()
+    texts = [
+        f"log {log}\n{named}group two 2 A B C\nquorum two\n",
+        f"{named}group all3 all A B C\nquorum all3\n",
+        f"# whoever\n\n \t{named}group one any A B C\nquorum one\n",
+        f"{named}group left any A B\ngroup both 2 left C\nquorum both\n",
+        f"witness A {a}\nquorum A\n",
+        f"log {other}\nwitness A {a}\nquorum A\n",
+        f"log {other}\nquorum none\n",
+        f"log {log} https://log.example/\nquorum none\n",
+        f"witness M {modern}\nwitness A {a}\ngroup g all M A\nquorum g\n",
+        f"witness M {modern}\nwitness A {a}\ngroup g any M A\nquorum g\n",
+        "",
+        f"{named}",
+        f"{named}quorum D\n",
+        f"{named}quorum A\nquorum B\n",
+        f"{named}quorum A",
+        f"{named}witness A {b}\nquorum A\n",
+        f"witness A {a}\nwitness B {a}\nquorum A\n",
+        f"witness none {a}\nquorum none\n",
+        f"{named}group g 4 A B C\nquorum g\n",
+        f"{named}group g 0 A B C\nquorum g\n",
+        f"{named}group g 02 A B C\nquorum g\n",
+        f"{named}group g any\nquorum g\n",
+        f"{named}group g 2 A A B\nquorum g\n",
+        f"{named}group g any A\ngroup h any A B\nquorum h\n",
+        f"witness A {log}\nquorum A\n",
+        f"log {a}\nquorum none\n",
+        f"witness A {a[:-4]}AAAA\nquorum A\n",
+        f"witness toString {a}\nquorum toString\n",
+        "quorum valueOf\n",
+        f"witness A {a}\r\nquorum A\r\n",
+        f"wit A {a}\nquorum none\n",
+    ]
+    cases = []
+    for text in texts:
+        for chosen in ([], keys[:1], keys[1:], keys):
+            receipt = make_receipt(opening_of(4, show=True), 1, 6, witnesses=chosen)
+            try:
+                state = verify_receipt(receipt, LOG.verifier_key, parse_policy(text.encode())).state
+            except VerificationError as error:
+                state = error.step
+            except LedgerError:
+                state = "malformed"
+            cases.append({"text": text, "receipt": base64.b64encode(receipt).decode(), "state": state})
+    assert {case["state"] for case in cases} == {"sealed", "witnessed", "witnesses", "policy", "malformed"}
+    return cases
+
+
+def on_paper() -> dict[str, object]:
+    """Return receipts with their digits, of many sizes, and fingerprints."""
+    receipts = [make_receipt(opening_of(n, show=n % 2 == 0), n, 8 * n + 1) for n in range(1, 12)]
+    return {
+        "receipts": [{"receipt": base64.b64encode(r).decode(), "digits": format_paper(r)} for r in receipts],
+        "fingerprints": {key.verifier_key.format(): fingerprint(key.verifier_key.format()) for key in (LOG, WITNESS)},
+    }
+
+
 @pytest.fixture(scope="module")
 def receipts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file of receipts, with this package's verdict on each."""
@@ -223,6 +289,8 @@ def receipts(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "bad": [{"why": why, "receipt": base64.b64encode(data).decode()} for why, data in bad.items()],
         "flips": [flips_of("to show", shown), flips_of("for me", mine)],
         "witnessed": witnessed(),
+        "policies": policies(),
+        "paper": on_paper(),
     }
     assert parse_receipt(format_receipt(shown).encode()) == shown
     path = tmp_path_factory.mktemp("receipts") / "receipts.json"

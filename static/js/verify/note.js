@@ -58,18 +58,57 @@
     return { text: note.slice(0, cut + 1), signatures: lines.map(parseSignature) };
   };
 
-  function isGood(key, text, signature) {
-    if (key.type === ED25519) {
-      return MZ.isEd25519(key.publicKey, MZ.utf8(text), signature);
-    }
-    if (signature.length !== 72) {
-      return false;
-    }
+  /* Returns the time in Unix seconds that a witness's line states, or null for one that no JavaScript number holds. */
+  function timeOf(signature) {
     const view = new DataView(signature.buffer, signature.byteOffset, 8);
     const seconds = view.getUint32(0) * 0x100000000 + view.getUint32(4);
-    const message = "cosignature/v1\ntime " + seconds + "\n" + text;
-    return Number.isSafeInteger(seconds) && MZ.isEd25519(key.publicKey, MZ.utf8(message), signature.subarray(8));
+    return Number.isSafeInteger(seconds) ? seconds : null;
   }
+
+  /* Returns {publicKey, message, signature}: what has to hold if `bytes` are the signature of `key` under `text`; or null. */
+  function questionOf(key, text, bytes) {
+    if (key.type === ED25519) {
+      return { publicKey: key.publicKey, message: MZ.utf8(text), signature: bytes };
+    }
+    const seconds = bytes.length === 72 ? timeOf(bytes) : null;
+    if (seconds === null) {
+      return null;
+    }
+    const message = MZ.utf8("cosignature/v1\ntime " + seconds + "\n" + text);
+    return { publicKey: key.publicKey, message: message, signature: bytes.subarray(8) };
+  }
+
+  function isGood(key, text, signature) {
+    const question = questionOf(key, text, signature);
+    return question !== null && MZ.isEd25519(question.publicKey, question.message, question.signature);
+  }
+
+  function keyOf(signature, keys) {
+    return keys.find(function (known) {
+      return known.name === signature.name && known.id === signature.id;
+    });
+  }
+
+  /* Returns what the signatures of a note by these keys ask about, for a browser that answers by itself. */
+  MZ.questionsOfNote = function (note, keys) {
+    return note.signatures
+      .map(function (signature) {
+        const key = keyOf(signature, keys);
+        return key ? questionOf(key, note.text, signature.bytes) : null;
+      })
+      .filter(Boolean);
+  };
+
+  /* Returns when a witness says that it cosigned, in Unix seconds: the newest of its lines. */
+  MZ.cosignedAt = function (note, key) {
+    return Math.max.apply(null, note.signatures
+      .filter(function (signature) {
+        return keyOf(signature, [key]) && signature.bytes.length === 72;
+      })
+      .map(function (signature) {
+        return timeOf(signature.bytes) || 0;
+      }));
+  };
 
   /*
    * Returns {good, bad, unknown}: the keys whose signatures stand, the keys whose signatures do not, and how many lines are
@@ -78,9 +117,7 @@
   MZ.checkSignatures = function (note, keys) {
     const found = { good: [], bad: [], unknown: 0 };
     note.signatures.forEach(function (signature) {
-      const key = keys.find(function (known) {
-        return known.name === signature.name && known.id === signature.id;
-      });
+      const key = keyOf(signature, keys);
       if (!key) {
         found.unknown += 1;
       } else {

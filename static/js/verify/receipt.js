@@ -23,7 +23,8 @@
   };
 
   MZ.formatReceipt = function (receipt) {
-    const lines = [FIRST_LINE, "extra " + MZ.formatBase64(receipt.extra), "index " + receipt.index];
+    const extra = receipt.extra.length > 0 ? ["extra " + MZ.formatBase64(receipt.extra)] : [];
+    const lines = [FIRST_LINE].concat(extra, "index " + receipt.index);
     return lines.concat(receipt.path.map(MZ.formatBase64)).join("\n") + "\n\n" + receipt.checkpoint;
   };
 
@@ -38,18 +39,19 @@
     return bytes.length - start > LONGEST_LINE;
   }
 
-  /* Returns {extra, index, path, checkpoint}; the checkpoint is text, its signatures below it. */
+  /* Returns {extra, index, path, checkpoint}; the checkpoint is text, its signatures below it. Logs of others may have no extra. */
   MZ.parseReceipt = function (bytes) {
     if (bytes.length > LARGEST || hasLongLine(bytes)) {
       throw new MZ.Malformed("receipt");
     }
     const text = MZ.parseUTF8(bytes);
     const cut = text.indexOf("\n\n");
-    const lines = text.slice(0, cut).split("\n");
+    const lines = text.slice(0, cut).split("\n").slice(1);
+    const hasExtra = (lines[0] || "").slice(0, 6) === "extra ";
     const receipt = {
-      extra: MZ.parseBase64((lines[1] || "").slice(6)),
-      index: MZ.parseDecimal((lines[2] || "").slice(6)),
-      path: lines.slice(3).map(MZ.parseHash),
+      extra: hasExtra ? MZ.parseBase64(lines.shift().slice(6)) : new Uint8Array(0),
+      index: MZ.parseDecimal((lines[0] || "").slice(6)),
+      path: lines.slice(1).map(MZ.parseHash),
       checkpoint: text.slice(cut + 2)
     };
     if (receipt.path.length > LONGEST_PATH || MZ.formatReceipt(receipt) !== text) {
@@ -106,15 +108,35 @@
     }
   }
 
-  function parseParts(bytes) {
+  function parseProof(bytes) {
     const receipt = MZ.parseReceipt(bytes);
     const note = MZ.parseNote(receipt.checkpoint);
-    return {
-      receipt: receipt,
-      opening: MZ.parseExtra(receipt.extra),
-      note: note,
-      checkpoint: MZ.parseCheckpoint(note.text)
-    };
+    return { receipt: receipt, note: note, checkpoint: MZ.parseCheckpoint(note.text) };
+  }
+
+  /* Tells whether `bytes` are a proof in the public form that does not open an event: of a log that holds something else. */
+  MZ.isProofOfOthers = function (bytes) {
+    const parts = attempt(function () {
+      return parseProof(bytes);
+    });
+    return parts !== null && attempt(function () {
+      return MZ.parseExtra(parts.receipt.extra);
+    }) === null;
+  };
+
+  /* Returns [{publicKey, message, signature}] of a receipt's signatures by these keys; none for what is no receipt. */
+  MZ.questionsOf = function (bytes, keys) {
+    const parts = attempt(function () {
+      return parseProof(bytes);
+    });
+    return parts ? MZ.questionsOfNote(parts.note, keys) : [];
+  };
+
+  /* With a `record`, the bytes of what some other log holds, `extra` says nothing to us. */
+  function parseParts(bytes, record) {
+    const parts = parseProof(bytes);
+    parts.opening = record ? null : MZ.parseExtra(parts.receipt.extra);
+    return parts;
   }
 
   function readEvent(opening) {
@@ -141,56 +163,98 @@
     const key = found.good.concat(found.bad).find(function (known) {
       return known.type === MZ.ED25519 && known.name === parts.checkpoint.origin;
     });
-    const witnesses = found.good.filter(function (known) {
-      return known.type !== MZ.ED25519;
+    const witnesses = found.good.filter(function (known, i, all) {
+      return known.type !== MZ.ED25519 && all.indexOf(known) === i;
     });
     return {
       name: "signature",
       ok: Boolean(key) && found.bad.length === 0,
       key: key || null,
       witnesses: witnesses.length,
+      cosigners: witnesses.map(function (known) {
+        return { name: known.name, id: known.id, at: MZ.cosignedAt(parts.note, known) };
+      }),
       unknown: found.unknown
     };
   }
 
+  function sameKey(key) {
+    return function (other) {
+      return key.name === other.name && key.id === other.id;
+    };
+  }
+
+  /* Enough of the policy's witnesses, and a log that the policy accepts. */
+  function checkWitnesses(policy, signature) {
+    const names = MZ.namesOf(policy, signature.cosigners);
+    const isAccepted = policy.logs.length === 0 || (signature.key !== null && policy.logs.some(sameKey(signature.key)));
+    return { name: "witnesses", ok: isAccepted && MZ.isMet(policy, names), isAccepted: isAccepted, names: names };
+  }
+
+  /* Returns the keys that a check asks about: the log's, and with a policy its witnesses'. */
+  MZ.keysFor = function (vkeys, policy) {
+    const witnesses = Object.keys(policy ? policy.witnesses : {}).map(function (name) {
+      return policy.witnesses[name];
+    });
+    return witnesses.reduce(function (keys, key) {
+      return key === null || keys.some(sameKey(key)) ? keys : keys.concat(key);
+    }, vkeys.map(MZ.parseKey));
+  };
+
+  function allHeld(steps) {
+    return steps.every(function (step) {
+      return step.ok;
+    });
+  }
+
   /*
-   * Checks a receipt, `bytes`, against the verifier keys of the log (and of witnesses, if wanted), each a string.
+   * Checks a receipt, `bytes`, against the verifier keys of the log (and of witnesses, if wanted), each a string. `more` may
+   * hold `policy`, of MZ.parsePolicy, and `record`, the bytes that a log of others holds at that place.
    *
-   * Returns {ok, steps, ...}. A step is {name, ok, ...}, in this order:
+   * Returns {ok, isSealed, isWitnessed, steps, ...}. A step is {name, ok, ...}, in this order:
    *   1. form: the file is a receipt and each part of it is spelled in the one way there is. When it is not, nothing follows;
    *   2. event: what happened reads as JSON in its one form (`open`, and `own` or null);
    *   3. fingerprint: `entry`, computed from the event; it stands or falls with the path;
    *   4. path: its hashes lead from the entry to the root of the checkpoint, in `steps` steps;
-   *   5. signature: a given key of the log signed that root (`key`, or null when none did), `witnesses` known ones beside it.
+   *   5. signature: a given key of the log signed that root (`key`, or null when none did), `witnesses` known ones beside it;
+   *   6. witnesses, only with a policy that asks for some, or for logs: enough of them, `names`, cosigned that root.
+   * The first five make it sealed, all six witnessed; `ok` is what was asked for.
    */
-  MZ.verifyReceipt = function (bytes, vkeys) {
-    const keys = vkeys.map(MZ.parseKey);
+  MZ.verifyReceipt = function (bytes, vkeys, more) {
+    const policy = (more && more.policy) || null;
+    const record = (more && more.record) || null;
+    const keys = MZ.keysFor(vkeys, policy);
     const parts = attempt(function () {
-      return parseParts(bytes);
+      return parseParts(bytes, record);
     });
     if (!parts) {
-      return { ok: false, steps: [{ name: "form", ok: false }] };
+      return { ok: false, isSealed: false, isWitnessed: false, steps: [{ name: "form", ok: false }] };
     }
-    const event = attempt(function () {
+    const event = record ? {} : attempt(function () {
       return readEvent(parts.opening);
     });
-    const entry = MZ.entryOf(parts.opening);
+    const entry = record || MZ.entryOf(parts.opening);
     const path = checkPath(parts, entry);
-    const steps = [
+    const signature = checkSignature(parts, keys);
+    const sealed = [
       { name: "form", ok: true },
       { name: "event", ok: event !== null },
       { name: "fingerprint", ok: path.ok },
       path,
-      checkSignature(parts, keys)
+      signature
     ];
+    const asksForWitnesses = policy !== null && MZ.asksForWitnesses(policy);
+    const asked = policy && (asksForWitnesses || policy.logs.length > 0) ? [checkWitnesses(policy, signature)] : [];
+    const isSealed = allHeld(sealed);
     return {
-      ok: steps.every(function (step) {
-        return step.ok;
-      }),
-      steps: steps,
-      isForMe: parts.opening.form === FOR_ME,
-      open: event && event.open,
-      own: event && event.own,
+      ok: isSealed && allHeld(asked),
+      isSealed: isSealed,
+      isWitnessed: isSealed && asksForWitnesses && allHeld(asked),
+      steps: sealed.concat(asked),
+      isForMe: parts.opening !== null && parts.opening.form === FOR_ME,
+      record: record,
+      open: event && event.open ? event.open : null,
+      own: event && event.own ? event.own : null,
       entry: entry,
       index: parts.receipt.index,
       checkpoint: parts.checkpoint
