@@ -23,13 +23,24 @@ OPENERS = {
         "app.services.records",
         "app.services.results",
         "app.services.orders",
+        "app.services.lists",
+        "app.services.attachments",
+        "app.services.problems",  # what a problem said, for its next version
+        "app.services.versions",  # to who may read the rows, with the salts of their digests
         "app.services.lab",
         "app.services.pharmacy",
         "app.services.fhir_import",
         "app.services.appeals",  # to whoever decides one, with its event
+        "app.services.break_glass",  # a doctor's words, to the person and to whoever judges them, with its event
+        "app.services.complaints",  # the own words; to whoever answers them, with its event
     },
     "open_event": {"app.services.events", "app.services.receipts", "app.services.audit_log"},
-    "read_event": {"app.services.replaying", "app.services.receipts", "app.services.audit_log"},
+    "read_event": {
+        "app.services.replaying",
+        "app.services.versions",
+        "app.services.receipts",
+        "app.services.audit_log",
+    },
     "read_identity": {"app.services.identity", "app.services.desk_identity", "app.services.lab"},
 }
 # Who may ask the vault itself: the three above it, and whoever keeps an answer sealed for the one who got it (I5).
@@ -38,6 +49,7 @@ VAULT = {
     "app.services.sealing",
     "app.services.events",
     "app.services.people",
+    "app.services.versions",  # versions before the present one, sealed as they were
     "app.services.totp",  # the secret of one-time codes, which is no row that an event names
     "app.web.transaction",
 }

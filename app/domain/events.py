@@ -111,6 +111,17 @@ CATALOGUE: dict[str, EventType] = {
     "record.opened": _look("count"),
     "identity.opened": _look("fields"),
     "act.refused": _look("rule"),
+    # consents to read, emergencies, complaints, the audit
+    "permit.given": _act("purpose", "parts", "reader", "until"),
+    "permit.withdrawn": _act("purpose"),
+    "break_glass.opened": _look("why", "minutes"),
+    "break_glass.ended": _act(),
+    "break_glass.read": _look(),
+    "break_glass.reviewed": _act("verdict"),
+    "audit.opened": _look(),
+    "complaint.made": _act(),
+    "complaint.opened": _look(),
+    "complaint.answered": _act("outcome"),
     # orders, laboratory, pharmacy
     "order.placed": _act("sample"),
     "order.cancelled": _act("sample", "by"),
@@ -123,6 +134,18 @@ CATALOGUE: dict[str, EventType] = {
     "prescription.returned": _act(),
     "prescription.dispensed": _act(),
     "allergy.recorded": _act(),
+    # the person's lists and documents
+    "problem.recorded": _act(),
+    "problem.changed": _act(),
+    "immunization.recorded": _act(),
+    "document.added": _act(),
+    "document.withdrawn": _act(),
+    # applications of others
+    "app.registered": _act("app"),
+    "app.disabled": _act("app"),
+    "app.authorized": _act("app", "kinds", "until"),
+    "app.withdrawn": _act("app", "cause"),
+    "app.read": _look("app", "count"),
     # the house
     "board.opened": _act("board"),
     "screen.paired": _act(),

@@ -14,6 +14,7 @@ from app.domain import clinical, prescribing
 from app.domain.clinical import Kind, Measurement, PrescriptionLine
 from app.models import ClinicalRecord, Visit
 from app.services.clinics import Words
+from app.services.lists import ImmunizationLine, Paper, ProblemLine
 from app.services.results import OrderLine, VersionLine
 
 
@@ -62,12 +63,16 @@ class Advice:
 
 @dataclass(frozen=True)
 class Allergy:
-    """An allergy that was recorded: to what, from the list, and in the writer's words."""
+    """An allergy that was recorded: to what, from the list, and in the writer's words. An imported one may say how it showed
+    itself (`reactions`), whether it was severe (`severity`: low, high, unable-to-assess) and whether it still counts (`status`)."""
 
     substance: str
     name: Words
     note: str
     at: datetime
+    reactions: str = ""
+    severity: str = ""
+    status: str = ""
 
 
 @dataclass(frozen=True)
@@ -115,20 +120,24 @@ class Report:
 
 @dataclass(frozen=True)
 class Trend:
-    """One analyte over time, oldest first, in one unit."""
+    """One analyte over time, oldest first, in one unit. `record_id` is its newest record, by which all of it is found."""
 
     code: str
     name: Words
     unit: str
     points: tuple[Measurement, ...]
+    record_id: str = ""
 
 
 @dataclass(frozen=True)
 class Ordered:
-    """What belongs to a visit beside its records: the orders, and the signed versions of each report."""
+    """What belongs to a visit beside its records: orders, signed versions of each report, problems, immunizations, documents."""
 
     orders: tuple[OrderLine, ...] = ()
     versions: Mapping[str, tuple[VersionLine, ...]] = field(default_factory=dict)
+    problems: tuple[ProblemLine, ...] = ()
+    immunizations: tuple[ImmunizationLine, ...] = ()
+    papers: tuple[Paper, ...] = ()
 
 
 NOTHING_ORDERED = Ordered()
@@ -155,12 +164,14 @@ class Chart:
     event_id: str | None
     allergies: tuple[Allergy, ...] = ()
     orders: tuple[OrderLine, ...] = ()
+    problems: tuple[ProblemLine, ...] = ()
+    immunizations: tuple[ImmunizationLine, ...] = ()
+    papers: tuple[Paper, ...] = ()
 
     @property
     def is_empty(self) -> bool:
-        return not (
-            self.diagnoses or self.advice or self.prescriptions or self.reports or self.allergies or self.orders
-        )
+        written = (self.diagnoses, self.advice, self.prescriptions, self.reports, self.allergies, self.orders)
+        return not any((*written, self.problems, self.immunizations, self.papers))
 
 
 @dataclass(frozen=True)
@@ -218,12 +229,17 @@ def lay_out(
         event_id=event_id,
         allergies=tuple(allergy(o.content, o.row.recorded_at) for o in opened if o.row.kind == Kind.ALLERGY),
         orders=ordered.orders,
+        problems=ordered.problems,
+        immunizations=ordered.immunizations,
+        papers=ordered.papers,
     )
 
 
 def allergy(content: dict[str, Any], at: datetime) -> Allergy:
     """Return an allergy's content as it is read."""
-    return Allergy(content["substance"], Words(content["name_zh"], content["name_en"]), content["note"], at)
+    name = Words(content["name_zh"], content["name_en"])
+    more = [str(content.get(field_name, "")) for field_name in ("reactions", "severity", "status")]
+    return Allergy(content["substance"], name, content["note"], at, *more)
 
 
 def steps(content: dict[str, Any], *, is_staff: bool, only: Sequence[str] = ()) -> tuple[Step, ...]:
@@ -309,12 +325,14 @@ def trends(opened: Sequence[Opened], series: Iterable[Opened]) -> tuple[Trend, .
     points: dict[tuple[str, str], list[Measurement]] = {
         key: [] for one in arranged(opened) for key, _ in _drawable(one)
     }
+    newest: dict[tuple[str, str], str] = {}
     for one in series:
         for key, value in _drawable(one):
             if key in points:
                 points[key].append(value)
+                newest[key] = one.row.id
     return tuple(
-        Trend(code, Words(values[-1].name_zh, values[-1].name_en), unit, tuple(values))
+        Trend(code, Words(values[-1].name_zh, values[-1].name_en), unit, tuple(values), newest[code, unit])
         for (code, unit), values in points.items()
         if len(values) >= 2
     )

@@ -26,7 +26,7 @@ from app.domain.errors import BadInput
 from app.domain.ids import new_ref
 from app.domain.orders import Analyte, State
 from app.models import Bound, ClinicalRecord, LabOrder, Patient, ReportVersion
-from app.services import disclosure, identity, outbox, queueing, results, rights
+from app.services import disclosure, identity, outbox, queueing, results, rights, series
 from app.services.clinics import Words
 from app.services.identity import Masked
 from app.services.orders import move, order_at_lab, record_act, report_rows
@@ -280,7 +280,6 @@ def _write_report(
         row = known.get(code) or _new(order, Kind.OBSERVATION, state, actor, now)
         if state is State.AMENDED and open_payload(session, row)[0]["value"] == value["value"]:
             continue  # what an amendment leaves as it is keeps its version
-        row.status = state.value
         known[code] = row
         changed.append((row, {**value, "shown_from": held}))
     report.status = state.value
@@ -297,7 +296,8 @@ def _write_report(
     )
     session.flush()
     for row, payload in changed:
-        row.report_id = report.id
+        row.report_id, row.status = report.id, state.value
+        row.series = series.key_of(session, row.patient_ref, payload)
         seal_next(session, row, payload)
     return report, [row for row, _ in changed]
 

@@ -7,16 +7,17 @@ This is one of the openers: what it returns is unsealed health content, and ever
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.domain.access import Grant
 from app.domain.actor import Actor
-from app.domain.calendar import hospital_day
+from app.domain.calendar import day_bounds, hospital_day
 from app.domain.clinical import Kind
 from app.domain.errors import NotFound, VisitClosed
 from app.domain.events import Detail
@@ -27,13 +28,16 @@ from app.models import (
     ClinicalRecord,
     ClinicSession,
     Department,
+    Document,
+    Immunization,
     LabOrder,
+    Problem,
     ReportVersion,
     Staff,
     Ticket,
     Visit,
 )
-from app.services import chart, disclosure, events, results, rights
+from app.services import chart, disclosure, events, lists, results, rights, series
 from app.services.chart import Chart, History, Opened, Ordered, OthersLine, OwnVisit, VisitLine
 from app.services.clinics import Words
 from app.services.sealing import open_payload, seal_next
@@ -41,7 +45,7 @@ from app.services.sealing import open_payload, seal_next
 SIGNED = "signed"  # a prescription is signed here; it comes into force after a pharmacist's review
 PURPOSE_OWN = "own_access"
 PURPOSE_TREAT = "treatment"
-SERIES = 500  # measurements looked through for a picture, the newest
+DRAWN = 8  # measurements that a picture beside a visit draws, the newest; `summary.open_course` has them all
 HISTORY_VISITS = 10
 HISTORY_OTHERS = 50
 
@@ -87,12 +91,11 @@ def open_visit(session: Session, actor: Actor, visit_id: str, now: datetime) -> 
         raise NotFound()
     grant = rights.see_health(session, actor, visit.patient_ref, now, recorded_at=visit.recorded_at)
     opened, held = _shown(_open(session, _records_of(session, [visit.id], grant)), actor, now)
-    series, _ = _shown(_series_beside(session, visit.patient_ref, opened, grant), actor, now)
-    orders, versions = _ordered(session, [visit.id], opened)
-    beside: list[Bound] = [*orders, *versions]
-    event_id = _disclose(session, actor, visit.patient_ref, [visit, *beside], [*opened, *series], now)
-    ordered = _read_ordered(session, orders, versions, held, actor)
-    return _lay_out(session, visit, opened, series, event_id, ordered, is_staff=actor.kind == "staff")
+    drawn, _ = _shown(_series_beside(session, visit.patient_ref, opened, grant), actor, now)
+    beside = _beside(session, [visit.id], opened, held)
+    event_id = disclose(session, actor, visit.patient_ref, [visit, *beside.rows, *rows_of(opened, drawn)], now)
+    ordered = _read_ordered(session, beside, held, actor)
+    return _lay_out(session, visit, opened, drawn, event_id, ordered, is_staff=actor.kind == "staff")
 
 
 def open_others(session: Session, actor: Actor, record_id: str, now: datetime) -> Chart:
@@ -104,11 +107,11 @@ def open_others(session: Session, actor: Actor, record_id: str, now: datetime) -
     if row is None or row.visit_id is not None:
         raise NotFound()
     grant = rights.see_health(session, actor, row.patient_ref, now, recorded_at=row.recorded_at)
-    same_day = [r for r in _others(session, row.patient_ref, grant) if _day_of(r) == _day_of(row)]
-    opened = _open(session, same_day)
-    series = _series_beside(session, row.patient_ref, opened, grant)
-    event_id = _disclose(session, actor, row.patient_ref, [], [*opened, *series], now)
-    return _lay_out(session, None, opened, series, event_id)
+    same_day = _others(session, row.patient_ref, grant, day_of=row)
+    opened, _ = _shown(_open(session, same_day), actor, now)
+    drawn, _ = _shown(_series_beside(session, row.patient_ref, opened, grant), actor, now)
+    event_id = disclose(session, actor, row.patient_ref, rows_of(opened, drawn), now)
+    return _lay_out(session, None, opened, drawn, event_id)
 
 
 def open_own_visit(session: Session, actor: Actor, visit_id: str, now: datetime) -> OwnVisit:
@@ -120,9 +123,9 @@ def open_own_visit(session: Session, actor: Actor, visit_id: str, now: datetime)
     visit = own_visit(session, actor, visit_id)
     grant = rights.see_health(session, actor, visit.patient_ref, now)
     opened = _open(session, _records_of(session, [visit.id], grant))
-    orders, versions = _ordered(session, [visit.id], opened)
-    event_id = _disclose(session, actor, visit.patient_ref, [*orders, *versions], opened, now)
-    ordered = _read_ordered(session, orders, versions, _held(opened, now), actor)
+    beside = _beside(session, [visit.id], opened, {})
+    event_id = disclose(session, actor, visit.patient_ref, [*beside.rows, *rows_of(opened)], now)
+    ordered = _read_ordered(session, beside, _held(opened, now), actor)
     ticket = session.scalar(select(Ticket).where(Ticket.appointment_id == visit.appointment_id))
     return OwnVisit(
         chart=_lay_out(session, visit, opened, (), event_id, ordered, is_staff=True),
@@ -140,28 +143,27 @@ def open_history(
     reads before the talk. `beside` names a visit to leave out, the one being written. Raises NotFound, NotAllowed.
     """
     grant = rights.see_health(session, actor, patient_ref, now)
-    visits = [v for v in _visits(session, patient_ref, grant) if v.id != beside][:HISTORY_VISITS]
+    visits = [v for v in _visits(session, patient_ref, grant, HISTORY_VISITS + 1) if v.id != beside][:HISTORY_VISITS]
     opened = _open(session, _records_of(session, [v.id for v in visits], grant))
-    others = _open(session, _others(session, patient_ref, grant)[:HISTORY_OTHERS])
-    series = _series_beside(session, patient_ref, [*opened, *others], grant)
-    orders, versions = _ordered(session, [v.id for v in visits], opened)
-    rows: list[Bound] = [*visits, *orders, *versions]
-    event_id = _disclose(session, actor, patient_ref, rows, [*opened, *others, *series], now)
+    others = _open(session, _others(session, patient_ref, grant, HISTORY_OTHERS))
+    drawn = _series_beside(session, patient_ref, [*opened, *others], grant)
+    written = _beside(session, [v.id for v in visits], opened, {})
+    rows: list[Bound] = [*visits, *written.rows, *rows_of(opened, others, drawn)]
+    event_id = disclose(session, actor, patient_ref, rows, now)
     charts = []
     for v in visits:
         of_visit = [o for o in opened if o.row.visit_id == v.id]
-        ordered = _read_ordered(session, [o for o in orders if o.visit_id == v.id], versions, {}, actor)
+        ordered = _read_ordered(session, written.of_visit(v.id), {}, actor)
         charts.append(_lay_out(session, v, of_visit, (), event_id, ordered, is_staff=True))
     for _day_on, same_day in groupby(others, lambda one: _day_of(one.row)):
         charts.append(_lay_out(session, None, list(same_day), (), event_id))
-    return History(tuple(charts), chart.trends([*opened, *others], series), event_id)
+    return History(tuple(charts), chart.trends([*opened, *others], drawn), event_id)
 
 
-def _disclose(
-    session: Session, actor: Actor, patient_ref: str, beside: Sequence[Bound], opened: Iterable[Opened], now: datetime
-) -> str | None:
-    rows: list[Bound] = [*beside, *{one.row.id: one.row for one in opened}.values()]
+def disclose(session: Session, actor: Actor, patient_ref: str, rows: Sequence[Bound], now: datetime) -> str | None:
+    """Record that the actor opened these rows, those not seen lately; return the event's id, None without rows."""
     purpose = PURPOSE_OWN if actor.kind == "patient" else PURPOSE_TREAT
+    rows = list({(row.OBJECT, row.object_id): row for row in rows}.values())
     return disclosure.opened(
         session, actor, "record.opened", patient_ref, rows, now, detail={"count": len(rows)}, purpose=purpose
     )
@@ -169,6 +171,29 @@ def _disclose(
 
 def _open(session: Session, rows: Iterable[ClinicalRecord]) -> list[Opened]:
     return [Opened(row, open_payload(session, row)[0]) for row in rows]
+
+
+def opened_rows(session: Session, rows: Iterable[ClinicalRecord]) -> list[Opened]:
+    """Return rows with their content, for whoever decided access, and names in the disclosure those that it shows."""
+    return _open(session, rows)
+
+
+def rows_of(*opened: Iterable[Opened]) -> list[ClinicalRecord]:
+    """Return the rows of what was opened."""
+    return [one.row for some in opened for one in some]
+
+
+def is_hidden(actor: Actor, one: Opened, now: datetime) -> bool:
+    """Say whether this is for the doctor first, and the reader is not staff."""
+    return actor.kind != "staff" and results.is_held(one.content, now)
+
+
+def is_report_held(session: Session, actor: Actor, report_id: str | None, now: datetime) -> bool:
+    """Say whether a report, and so what belongs to it, is for the doctor first, and the reader is not staff."""
+    if actor.kind == "staff" or report_id is None:
+        return False
+    report = session.get(ClinicalRecord, report_id)
+    return report is not None and results.is_held(open_payload(session, report)[0], now)
 
 
 def _held(opened: Iterable[Opened], now: datetime) -> dict[str, datetime]:
@@ -188,35 +213,54 @@ def _shown(opened: list[Opened], actor: Actor, now: datetime) -> tuple[list[Open
     return [one for one in opened if not results.is_held(one.content, now)], _held(opened, now)
 
 
-def _ordered(
-    session: Session, visit_ids: list[str], opened: Iterable[Opened]
-) -> tuple[list[LabOrder], list[ReportVersion]]:
-    """Return the orders of these visits, and the signed versions of the reports that are shown."""
+@dataclass(frozen=True)
+class _Beside:
+    """The rows that belong to visits beside their records."""
+
+    orders: list[LabOrder]
+    versions: list[ReportVersion]
+    problems: list[Problem]
+    immunizations: list[Immunization]
+    papers: list[Document]
+
+    @property
+    def rows(self) -> list[Bound]:
+        return [*self.orders, *self.versions, *self.problems, *self.immunizations, *self.papers]
+
+    def of_visit(self, visit_id: str) -> _Beside:
+        """Return what belongs to one visit; versions are told apart by their reports."""
+        mine = [[row for row in rows if row.visit_id == visit_id] for rows in (self.orders, self.problems, self.immunizations, self.papers)]  # type: ignore[attr-defined]  # fmt: skip
+        return _Beside(mine[0], self.versions, mine[1], mine[2], mine[3])  # type: ignore[arg-type]
+
+
+def _beside(session: Session, visit_ids: list[str], opened: Iterable[Opened], held: Mapping[str, datetime]) -> _Beside:
+    """Return what belongs to these visits beside their records, without documents of the reports that are `held`."""
     reports = [one.row.id for one in opened if one.row.kind == Kind.REPORT]
-    return results.orders_of(session, visit_ids), results.versions_of(session, reports)
+    problems, given, papers = lists.of_visits(session, visit_ids)
+    shown = [paper for paper in papers if paper.report_id not in held]
+    return _Beside(results.orders_of(session, visit_ids), results.versions_of(session, reports), problems, given, shown)
 
 
-def _read_ordered(
-    session: Session,
-    orders: Iterable[LabOrder],
-    versions: Iterable[ReportVersion],
-    held: dict[str, datetime],
-    actor: Actor,
-) -> Ordered:
+def _read_ordered(session: Session, beside: _Beside, held: dict[str, datetime], actor: Actor) -> Ordered:
     read: dict[str, tuple[results.VersionLine, ...]] = {}
-    for row in versions:
+    for row in beside.versions:
         line = results.read_version(session, row, is_staff=actor.kind == "staff")
         read[row.report_id] = (*read.get(row.report_id, ()), line)
-    return Ordered(tuple(results.read_order(session, order, held) for order in orders), read)
+    return Ordered(
+        orders=tuple(results.read_order(session, order, held) for order in beside.orders),
+        versions=read,
+        problems=tuple(lists.read_problem(session, row) for row in beside.problems),
+        immunizations=tuple(lists.read_immunization(session, row) for row in beside.immunizations),
+        papers=tuple(lists.read_document(session, row) for row in beside.papers),
+    )
 
 
-def _visits(session: Session, patient_ref: str, grant: Grant) -> Sequence[Visit]:
+def _visits(session: Session, patient_ref: str, grant: Grant, limit: int | None = None) -> Sequence[Visit]:
     query = select(Visit).where(Visit.patient_ref == patient_ref)
     if grant.since_at is not None:
         query = query.where(Visit.recorded_at >= grant.since_at)
-    return session.scalars(
-        query.order_by(Visit.started_at.desc().nulls_last(), Visit.recorded_at.desc(), Visit.id)
-    ).all()
+    ordered = query.order_by(Visit.started_at.desc().nulls_last(), Visit.recorded_at.desc(), Visit.id)
+    return session.scalars(ordered.limit(limit)).all()
 
 
 def _records_of(session: Session, visit_ids: Iterable[str], grant: Grant) -> Sequence[ClinicalRecord]:
@@ -224,12 +268,25 @@ def _records_of(session: Session, visit_ids: Iterable[str], grant: Grant) -> Seq
     return _cut_and_ordered(session, query, grant)
 
 
-def _others(session: Session, patient_ref: str, grant: Grant) -> Sequence[ClinicalRecord]:
-    """Return what belongs to no visit, newest first."""
+def _others(
+    session: Session,
+    patient_ref: str,
+    grant: Grant,
+    limit: int | None = None,
+    *,
+    day_of: ClinicalRecord | None = None,
+) -> Sequence[ClinicalRecord]:
+    """Return what belongs to no visit, newest first; of one day alone where a record of that day is given."""
     query = select(ClinicalRecord).where(ClinicalRecord.patient_ref == patient_ref, ClinicalRecord.visit_id.is_(None))
     if grant.since_at is not None:
         query = query.where(ClinicalRecord.recorded_at >= grant.since_at)
-    return session.scalars(query.order_by(ClinicalRecord.effective_at.desc().nulls_last(), ClinicalRecord.id)).all()
+    if day_of is not None and day_of.effective_at is None:
+        query = query.where(ClinicalRecord.effective_at.is_(None))
+    elif day_of is not None and day_of.effective_at is not None:
+        begins, ends = day_bounds(hospital_day(day_of.effective_at))
+        query = query.where(ClinicalRecord.effective_at >= begins, ClinicalRecord.effective_at < ends)
+    ordered = query.order_by(ClinicalRecord.effective_at.desc().nulls_last(), ClinicalRecord.id)
+    return session.scalars(ordered.limit(limit)).all()
 
 
 def _cut_and_ordered(session: Session, query: Any, grant: Grant) -> Sequence[ClinicalRecord]:
@@ -242,16 +299,25 @@ def _cut_and_ordered(session: Session, query: Any, grant: Grant) -> Sequence[Cli
 
 
 def _series_beside(session: Session, patient_ref: str, opened: Sequence[Opened], grant: Grant) -> list[Opened]:
-    """Return the person's measurements of what `opened` measures, oldest first: what its pictures draw."""
-    if not any(one.row.kind == Kind.OBSERVATION for one in opened):
+    """Return the person's newest measurements of what `opened` measures, oldest first: what its pictures draw. No others are
+    opened."""
+    wanted = {one.row.series for one in opened if one.row.kind == Kind.OBSERVATION and one.row.series}
+    if not wanted:
         return []
-    query = select(ClinicalRecord).where(
-        ClinicalRecord.patient_ref == patient_ref, ClinicalRecord.kind == Kind.OBSERVATION.value
+    place = func.row_number().over(
+        partition_by=ClinicalRecord.series, order_by=(ClinicalRecord.effective_at.desc(), ClinicalRecord.id)
+    )
+    query = select(ClinicalRecord.id, place.label("place")).where(
+        ClinicalRecord.patient_ref == patient_ref,
+        ClinicalRecord.series.in_(sorted(wanted)),
+        ClinicalRecord.effective_at.is_not(None),
     )
     if grant.since_at is not None:
         query = query.where(ClinicalRecord.recorded_at >= grant.since_at)
-    newest = session.scalars(query.order_by(ClinicalRecord.effective_at.desc(), ClinicalRecord.id).limit(SERIES)).all()
-    return chart.drawn(opened, _open(session, reversed(newest)))
+    places = query.subquery()
+    newest = select(ClinicalRecord).join(places, places.c.id == ClinicalRecord.id).where(places.c.place <= DRAWN)
+    rows = session.scalars(newest.order_by(ClinicalRecord.effective_at, ClinicalRecord.id)).all()
+    return chart.drawn(opened, _open(session, rows))
 
 
 def _day_of(row: ClinicalRecord) -> date | None:
@@ -339,6 +405,7 @@ def sign_results(
     session.flush()
     for row, value in zip(measured, values, strict=True):
         row.report_id = report.id
+        row.series = series.key_of(session, row.patient_ref, value)
         seal_next(session, row, value)
     _record_signing(session, actor, visit, [report, *measured], now)
     return report.id

@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any, TypeVar
 
 from sqlalchemy import bindparam, insert, inspect, update
+from sqlalchemy.event import listens_for
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.orm.exc import StaleDataError
@@ -48,6 +49,16 @@ def seal_next(session: Session, row: Bound, payload: dict[str, Any] | None = Non
     row.version = (row.version or 0) + 1
     row.sealed = _seal(session, row, payload or {})
     session.add(row)
+
+
+@listens_for(Bound, "before_update", propagate=True)
+def _require_next_version(_mapper: Any, _connection: Any, row: Bound) -> None:
+    """Raise where a row that keeps its versions would change in place: its receipt would speak of what is nowhere any more."""
+    if row.KEEPS:
+        state = inspect(row)
+        changed = [name for name in row.FIELDS if state.attrs[name].history.has_changes()]
+        if changed and not state.attrs.version.history.has_changes():
+            raise ValueError(f"{row.OBJECT}: {', '.join(changed)} changed without a next version; seal it before the flush")
 
 
 def _keep(session: Session, row: Bound) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 
-from app.web import fair_words, queue_words
+from app.web import access_words, fair_words, queue_words, smart_words
 from app.web.i18n import language_tag, moment
 
 Words = Any  # a lazy text, or a text
@@ -74,6 +74,11 @@ TYPES: Mapping[str, Words] = {
     "prescription.returned": lazy_gettext("药师退回处方"),
     "prescription.dispensed": lazy_gettext("药房发药"),
     "allergy.recorded": lazy_gettext("登记过敏史"),
+    "problem.recorded": lazy_gettext("登记健康问题"),
+    "problem.changed": lazy_gettext("健康问题有变化"),
+    "immunization.recorded": lazy_gettext("登记接种"),
+    "document.added": lazy_gettext("病历中加入文档"),
+    "document.withdrawn": lazy_gettext("撤下误传的文档"),
     "record.imported": lazy_gettext("导入病历"),
     "record.opened": lazy_gettext("打开了病历"),
     "identity.opened": lazy_gettext("查看身份资料"),
@@ -94,6 +99,8 @@ TYPES: Mapping[str, Words] = {
     "department.created": lazy_gettext("设立科室"),
     "room.created": lazy_gettext("设立诊室"),
     "session.planned": lazy_gettext("排班"),
+    **access_words.TYPES,
+    **smart_words.TYPES,
     **queue_words.TYPES,
     **fair_words.TYPES,
 }
@@ -142,6 +149,8 @@ FIELDS: Mapping[str, Words] = {
     "valid_minutes": lazy_gettext("有效分钟数"),
     "way": lazy_gettext("登录方式"),
     "wording": lazy_gettext("文本版本"),
+    **access_words.FIELDS,
+    **smart_words.FIELDS,
     **queue_words.FIELDS,
     **fair_words.FIELDS,
 }
@@ -155,6 +164,7 @@ ROLES: Mapping[str, Words] = {
     "admin": lazy_gettext("管理员"),
     "auditor": lazy_gettext("审计员"),
     "screen": lazy_gettext("候诊屏"),
+    "app": lazy_gettext("应用"),
     "system": lazy_gettext("系统"),
 }
 
@@ -162,6 +172,7 @@ KINDS: Mapping[str, Words] = {
     "patient": lazy_gettext("患者的账号"),
     "staff": lazy_gettext("医院工作人员"),
     "screen": lazy_gettext("候诊屏"),
+    "app": lazy_gettext("经授权的应用"),
     "system": lazy_gettext("系统"),
     "anonymous": lazy_gettext("未登录的人"),
 }
@@ -177,6 +188,8 @@ PURPOSES: Mapping[str, Words] = {
     "sensitive_data": lazy_gettext("处理敏感个人信息"),
     "claim": lazy_gettext("核对就诊人身份"),
     "appeal": lazy_gettext("处理申诉"),
+    **access_words.PURPOSES,
+    **smart_words.PURPOSES,
 }
 
 RULES: Mapping[str, Words] = {
@@ -217,6 +230,7 @@ RULES: Mapping[str, Words] = {
     "day_not_over": lazy_gettext("还有人没有结束"),
     "day_ahead": lazy_gettext("这一天还没有到"),
     "day_closed": lazy_gettext("这一天已经结束过了"),
+    **access_words.RULES,
     **queue_words.RULES,
     **fair_words.RULES,
 }
@@ -241,11 +255,18 @@ VALUES: Mapping[str, Mapping[str, Words]] = {
         "passes": lazy_gettext("多次叫号未到"),
         "lab": lazy_gettext("检验"),
     },
+    **access_words.VALUES,
     **queue_words.VALUES,
     **fair_words.VALUES,
+    "reason": {**queue_words.VALUES["reason"], **access_words.BASES},
+    "why": {**fair_words.VALUES["why"], **access_words.REASONS},
     "undone": TYPES,
     "document": {"resident_id": lazy_gettext("居民身份证"), "passport": lazy_gettext("护照")},
-    "cause": {"button": lazy_gettext("按了锁屏"), "idle": lazy_gettext("一段时间没有操作")},
+    "cause": {
+        "button": lazy_gettext("按了锁屏"),
+        "idle": lazy_gettext("一段时间没有操作"),
+        **smart_words.CAUSES,
+    },
     "way": {
         "password": lazy_gettext("密码"),
         "password_code": lazy_gettext("密码和动态口令"),
@@ -274,6 +295,7 @@ VALUES: Mapping[str, Mapping[str, Words]] = {
         "own_code": lazy_gettext("出示自己的签到码"),
         "desk": lazy_gettext("前台办理"),
     },
+    "kinds": smart_words.KINDS,
     "part": {"visit_note": lazy_gettext("就诊记录"), "results": lazy_gettext("检查检验结果")},
     "proof": {
         "none": lazy_gettext("还没有"),
@@ -333,6 +355,9 @@ def value_words(field: str, value: object) -> str:
     known = VALUES.get(field, {}).get(value)
     if known is not None:
         return str(known)
+    parts = [VALUES.get(field, {}).get(part) for part in value.split()]
+    if len(parts) > 1 and all(parts):
+        return _("、").join(str(part) for part in parts)
     if value.endswith("Z"):
         try:
             return moment(datetime.fromisoformat(value))
@@ -357,6 +382,8 @@ def who_words(line: Line) -> str:
     if line.actor_kind == "staff" and line.role:
         name = line.who_en if language_tag() == "en" and line.who_en else line.who_zh
         return f"{role_words(line.role)} {name}".strip()
+    if line.actor_kind == "app" and line.who_zh:
+        return f"{role_words('app')} {line.who_en if language_tag() == 'en' and line.who_en else line.who_zh}"
     if line.actor_kind == "patient":
         return _("另一个账号")
     return kind_words(line.actor_kind)

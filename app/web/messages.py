@@ -15,7 +15,7 @@ from flask_babel import gettext as _
 
 from app.domain.calendar import local
 from app.domain.errors import Refused
-from app.web import event_words, fair_words, queue_words
+from app.web import access_words, event_words, fair_words, queue_words
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,12 @@ def not_allowed_words(rule: str) -> Said:
         return Said(_("满十四岁以后才能自己取消监护"), _("现在要取消，请带证件到前台。"))
     if rule == "own_proof_missing":
         return Said(_("先证明是您本人"), _("带证件到任一前台，前台核对后给您一个 6 位的核对码。"))
+    if rule == "own_consent_only":
+        return Said(_("授权只能由本人给"), _("请本人在自己的手机上给，或到前台。"))
+    if rule == "part_withheld":
+        return Said(_("患者没有授权您看这一部分"), _("需要时请当面问患者，由患者在手机上授权。"))
+    if rule == "not_treating":
+        return Said(_("这位患者现在不由您接诊，也没有授权您查看"), _("请患者在手机上授权；危及生命时用“紧急查阅”。"))
     if rule in ("guardian_unverified", "guardian_age_unknown"):
         return Said(_("监护关系还没有核对"), _("带上您和孩子的证件到任一前台核对。"))
     if rule == "oneself":
@@ -142,12 +148,19 @@ WORDS: dict[str, Callable[[Facts], Said]] = {
     "pin_form": lambda f: Said(_("PIN 是 4 到 6 位数字。")),
     "pin_common": lambda f: Said(_("这个 PIN 太容易猜到。不要用连续、重复的数字。")),
     "login_taken": lambda f: Said(_("这个登录名已有人使用"), _("换一个登录名。")),
+    "gone": lambda f: Said(_("这一页之后的内容已经变了"), _("从第一页重新查询。")),
     "receipt_pending": lambda f: Said(_("这份回执还在存证"), _("已经记下来了，等几秒再下载。")),
     # Records
     "visit_closed": lambda f: Said(_("这次就诊已经结束"), _("签过的内容保持不变。要补充，请在下一次就诊时写。")),
     "diagnosis_code": lambda f: Said(_("ICD-10 编码是一个字母加两位数字，后面可以有小数点，例如 J06.9。")),
     "lab_value": lambda f: Said(_("结果填一个数，例如 6.1。")),
     "order_moved": lambda f: Said(_("这张检验单的状态已经变了"), _("刷新看看现在的状态。")),
+    "problem_status_same": lambda f: Said(_("这个问题已经是这个状态"), _("选另一个状态，或者不用改。")),
+    "attachment_too_large": lambda f: Said(
+        _("文件太大，最多 %(n)s MB", n=f.get("limit_mb", 5)), _("照片可以先压缩，扫描件可以降低分辨率。")
+    ),
+    "attachment_type": lambda f: Said(_("只收 PDF、PNG 和 JPEG 文件"), _("按内容判断，改文件名没有用。换一个文件，或另存为 PDF。")),
+    "attachment_too_many": lambda f: Said(_("这份病历里的文档已经满了"), _("先撤下不需要的。")),
     "nothing_changed": lambda f: Said(_("没有改动任何结果。改了哪一项，再签发修改。")),
     "prescription_moved": lambda f: Said(_("这张处方的状态已经变了"), _("刷新看看现在的状态。")),
     # What is typed
@@ -177,6 +190,7 @@ WORDS: dict[str, Callable[[Facts], Said]] = {
     "login_code_wrong": lambda f: Said(_("微信登录没有完成"), _("再登录一次。")),
     "platform_away": lambda f: Said(_("微信或短信暂时没有回应"), _("过一会儿再试，或到前台办理。")),
     **fair_words.refusals(Said),
+    **access_words.refusals(Said),
 }  # fmt: skip
 
 STATUS_WORDS: dict[int, Callable[[], Said]] = {

@@ -97,7 +97,7 @@ def respond(answer: dict[str, Any], event_ids: list[str], is_sealed: bool) -> Re
     """Return the response that an answer stands for."""
     state = "sealed" if is_sealed else "pending"
     if "location" in answer:
-        if event_ids and request.blueprint == "patient":  # the line under which a person's own pages show it once
+        if event_ids and request.blueprint in ("patient", "smart"):  # the line under which a person's own pages show it once
             flash(event_ids[-1], f"receipt-{state}")
         response = redirect(answer["location"], code=303)
     else:
@@ -209,8 +209,17 @@ def _idempotency(actor: Actor) -> tuple[bytes | None, bytes]:
         body = request.get_data()
     else:
         fields = sorted((k, v) for k, v in request.form.items(multi=True) if k not in UNKEYED_FIELDS)
-        body = json.dumps(fields, ensure_ascii=False).encode()
+        body = json.dumps([*fields, *_files()], ensure_ascii=False).encode()
     return scope, hashlib.sha256(body).digest()
+
+
+def _files() -> list[tuple[str, str]]:
+    """Return what files a form brought, each by its digest."""
+    found = []
+    for name, file in sorted(request.files.items(multi=True), key=lambda pair: pair[0]):
+        found.append((name, hashlib.sha256(file.stream.read()).hexdigest()))
+        file.stream.seek(0)
+    return found
 
 
 _KEEP = Prepared(insert(IdempotencyKey.__table__))
