@@ -5,13 +5,13 @@ functions over plain values; whoever holds the tree hands in `read`, which answe
 A node (level, index) covers the leaves index * 2**level up to, but not with, (index + 1) * 2**level.
 """
 
-import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from hashlib import sha256
 
 from ledger.errors import VerificationError
 
 HASH_SIZE = 32  # bytes of a SHA-256
-EMPTY_ROOT = hashlib.sha256(b"").digest()
+EMPTY_ROOT = sha256(b"").digest()
 
 Node = tuple[int, int]  # (level, index)
 ReadNodes = Callable[[Sequence[Node]], Sequence[bytes]]
@@ -19,25 +19,26 @@ ReadNodes = Callable[[Sequence[Node]], Sequence[bytes]]
 
 def leaf_hash(entry: bytes) -> bytes:
     """Return the hash of a leaf that holds `entry`."""
-    return hashlib.sha256(b"\x00" + entry).digest()
+    return sha256(b"\x00" + entry).digest()
+
+
+def leaf_hashes_of(entries: Iterable[bytes]) -> list[bytes]:
+    """Return the `leaf_hash` of each; written out here and in `_row_above`, for a call costs as much as half a hash."""
+    return [sha256(b"\x00" + entry).digest() for entry in entries]
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
     """Return the hash of the node above `left` and `right`."""
-    return hashlib.sha256(b"\x01" + left + right).digest()
+    return sha256(b"\x01" + left + right).digest()
 
 
 def root_hash(leaf_hashes: Sequence[bytes]) -> bytes:
     """Return the root over `leaf_hashes`, all of them in memory; `EMPTY_ROOT` for none."""
     if not leaf_hashes:
         return EMPTY_ROOT
-    # Pairing neighbours and carrying a last odd one up gives the RFC's tree: it too splits at powers of two.
-    row = list(leaf_hashes)
+    row = leaf_hashes
     while len(row) > 1:
-        above = [node_hash(row[i], row[i + 1]) for i in range(0, len(row) - 1, 2)]
-        if len(row) % 2:
-            above.append(row[-1])
-        row = above
+        row = _row_above(row)
     return row[0]
 
 
@@ -68,6 +69,39 @@ def inclusion_proof(index: int, size: int, read: ReadNodes) -> list[bytes]:
             ranges.append((start, middle))
             start = middle
     return _range_hashes(ranges[::-1], read)
+
+
+def inclusion_proofs(start: int, leaf_hashes: Sequence[bytes], read: ReadNodes) -> list[tuple[bytes, ...]]:
+    """Return the paths of the last leaves of a tree, as `inclusion_proof` of each would.
+
+    `leaf_hashes`, at least one, are those from leaf `start` to the end of the tree; `read` answers for what lies before.
+    Neighbours share all but the first hash of their paths, so that a whole round of them costs as much as a few.
+    """
+    if start < 0 or not leaf_hashes:
+        raise ValueError(f"no such leaves: start={start}, {len(leaf_hashes)} of them")
+    # Up: row after row, a last odd one carried along as in `root_hash`. Left of a row stands one neighbour at most.
+    neighbours: list[Node] = []
+    first, count, level = start, start + len(leaf_hashes), 0
+    while count > 1:
+        if first % 2:
+            neighbours.append((level, first - 1))
+        first, count, level = first // 2, (count + 1) // 2, level + 1
+    before = iter(read(neighbours) if neighbours else ())
+    rows: list[tuple[list[bytes], int]] = []  # with how many of them are neighbours
+    row, first = list(leaf_hashes), start
+    while first + len(row) > 1:
+        if first % 2:
+            row.insert(0, next(before))
+        rows.append((row, first % 2))
+        row, first = _row_above(row), first // 2
+    # Down: a path is the sibling, then the path of the node above both.
+    paths: list[tuple[bytes, ...]] = [()]
+    for row, skipped in reversed(rows):
+        below: list[tuple[bytes, ...]] = []
+        for i, path in zip(range(0, len(row) - 1, 2), paths, strict=False):
+            below += ((row[i + 1], *path), (row[i], *path))
+        paths = (below + paths[len(row) // 2 :])[skipped:]
+    return paths
 
 
 def consistency_proof(old_size: int, new_size: int, read: ReadNodes) -> list[bytes]:
@@ -176,6 +210,17 @@ def fold_right(peaks: Sequence[bytes]) -> bytes:
     for peak in reversed(peaks[:-1]):
         root = node_hash(peak, root)
     return root
+
+
+def _row_above(row: Sequence[bytes]) -> list[bytes]:
+    """Return the nodes above a row of the tree, its first one a left child.
+
+    Pairing neighbours and carrying a last odd one up gives the RFC's tree: it too splits at powers of two.
+    """
+    above = [sha256(b"\x01" + left + right).digest() for left, right in zip(row[::2], row[1::2], strict=False)]
+    if len(row) % 2:
+        above.append(row[-1])
+    return above
 
 
 def _split(size: int) -> int:

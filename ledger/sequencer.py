@@ -21,7 +21,7 @@ from typing import Protocol
 from ledger.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
 from ledger.errors import LedgerError, RefusedToStart, StoreError
 from ledger.head import FileHead, Head
-from ledger.merkle import EMPTY_ROOT, leaf_hash, root_hash, tree_hash
+from ledger.merkle import EMPTY_ROOT, leaf_hash, leaf_hashes_of, root_hash, tree_hash
 from ledger.note import SigningKey
 from ledger.store import Overtaken, Pending, Round, Store, Tree, View
 from ledger.tiles import TILE_BITS, TILE_WIDTH, RightEdge, partial_width, row_hash, split_hashes, tile_reader
@@ -226,7 +226,7 @@ class Sequencer:
 
     def _build(self, old: Tree, pending: Sequence[Pending]) -> Round:
         """Return the step that appends `pending`. Its time is never before the last one or any entry's."""
-        edge, tiles = self._edge.append([leaf_hash(waiting.entry) for waiting in pending])
+        edge, tiles = self._edge.append(leaf_hashes_of(waiting.entry for waiting in pending))
         clock, latest = self._clock(), max(waiting.at_ms for waiting in pending)
         is_late = clock + MAX_AHEAD_MS < max(latest, old.head_ms)
         if is_late and not self._was_late:
@@ -239,7 +239,7 @@ class Sequencer:
     def _rehash(self, step: Round) -> None:
         """Build the step once more from what the store gives back. Raises StoreError if it is not the same."""
         with self._store.view() as view:
-            edge, tiles = self._edge.append([leaf_hash(e) for e in view.entries(step.old.size, step.new.size)])
+            edge, tiles = self._edge.append(leaf_hashes_of(view.entries(step.old.size, step.new.size)))
             is_same = (
                 edge.root() == step.new.root
                 and view.load_tree() == step.new

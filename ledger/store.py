@@ -11,7 +11,7 @@ again tells, and the sequencer therefore stops and lets its next start find out.
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ledger.errors import StoreError
 from ledger.tiles import FullTile, RightEdge
@@ -37,9 +37,11 @@ class Tree:
     old_root: bytes
 
 
-@dataclass(frozen=True)
-class Pending:
-    """An entry that waits for its index. `serial` is its place in the queue, `at_ms` the time that its event states."""
+class Pending(NamedTuple):
+    """An entry that waits for its index. `serial` is its place in the queue, `at_ms` the time that its event states.
+
+    A tuple, for a round makes thousands of them.
+    """
 
     serial: int
     entry: bytes
@@ -82,6 +84,18 @@ class View(Protocol):
     def newest_published_ms(self) -> int | None:
         """Return when the last checkpoint was published, in milliseconds since 1970, or None. Our statement: unsigned."""
 
+    def checkpoint_at(self, size: int) -> str | None:
+        """Return the published checkpoint of `size` entries, or None if none of that size was published."""
+
+    def cosignatures_at(self, size: int) -> list[str]:
+        """Return the signature lines that witnesses gave to the checkpoint of `size` entries."""
+
+    def newest_cosignature(self, witness: str) -> tuple[int, int] | None:
+        """Return size and time (Unix seconds) of the last cosignature by the witness with this verifier key, or None."""
+
+    def newest_witnessed(self) -> tuple[int, int] | None:
+        """Return the size of the last checkpoint that a quorum cosigned, and when (ms since 1970), or None."""
+
     def index_of(self, entry: bytes) -> int | None:
         """Return the index of `entry`, or None while it waits or if there is none such."""
 
@@ -115,3 +129,13 @@ class Store(View, Protocol):
 
         A power cut may undo this, so that whoever calls it must be able to make the same note again.
         """
+
+    def add_cosignature(self, size: int, witness: str, line: str, at: int) -> None:
+        """Keep the signature line of a witness, named by its verifier key, under the checkpoint of `size` entries.
+
+        `at` is the time that it signed, in Unix seconds. Its first line for a size stays. A power cut may undo this: the
+        witness gives it again.
+        """
+
+    def mark_witnessed(self, size: int, at_ms: int) -> None:
+        """Remember that a quorum cosigned the checkpoint of `size` entries, unless one of this size or larger is marked."""

@@ -149,7 +149,7 @@ class RightEdge:
 
     def append(self, leaf_hashes: Sequence[bytes]) -> tuple["RightEdge", list[FullTile]]:
         """Return the edge after `leaf_hashes` and the tiles that became full, in the order in which they did."""
-        if any(len(value) != HASH_SIZE for value in leaf_hashes):
+        if set(map(len, leaf_hashes)) - {HASH_SIZE}:
             raise ValueError(f"a leaf hash has {HASH_SIZE} bytes")
         tiles: list[FullTile] = []
         partial: list[bytes] = list(self.partial)
@@ -198,6 +198,14 @@ def subtree_hash(level: int, index: int, read_tile: ReadTile) -> bytes:
         path = tile_path(tile_level, tile_index, width)
         raise MalformedTile(f"{path} has {len(tile)} bytes instead of {width * HASH_SIZE}")
     return row_hash(tile[offset * HASH_SIZE :])
+
+
+def read_leaf_hashes(start: int, size: int, read_tile: ReadTile) -> list[bytes]:
+    """Return the hashes of the leaves from `start` to the end of a tree of `size` leaves."""
+    hashes: list[bytes] = []
+    for index in range(start // TILE_WIDTH, (size + TILE_WIDTH - 1) // TILE_WIDTH):
+        hashes += split_hashes(read_tile(0, index, min(TILE_WIDTH, size - index * TILE_WIDTH)))
+    return hashes[start % TILE_WIDTH :]
 
 
 def tile_reader(read_tile: ReadTile, size: int) -> ReadNodes:

@@ -21,6 +21,7 @@ from sqlalchemy import (
     Connection,
     Dialect,
     Engine,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -110,6 +111,29 @@ ledger_checkpoint = Table(
     sqlite_strict=True,
 )
 
+ledger_cosignature = Table(
+    "ledger_cosignature",
+    metadata,
+    Column("size", _Number, nullable=False, autoincrement=False),
+    Column("witness", Text, nullable=False),  # its verifier key
+    Column("line", Text, nullable=False),
+    Column("at", _Number, nullable=False),  # the Unix seconds that it signed
+    PrimaryKeyConstraint("size", "witness", name="pk_ledger_cosignature"),
+    CheckConstraint("size >= 0", name="ck_ledger_cosignature_size"),
+    Index("ix_ledger_cosignature_witness", "witness", "size"),
+    sqlite_strict=True,
+)
+
+ledger_witnessed = Table(
+    "ledger_witnessed",
+    metadata,
+    Column("size", _Number, nullable=False, autoincrement=False),
+    Column("at_ms", _Number, nullable=False),
+    PrimaryKeyConstraint("size", name="pk_ledger_witnessed"),
+    CheckConstraint("size >= 0", name="ck_ledger_witnessed_size"),
+    sqlite_strict=True,
+)
+
 
 def _forbid(table: Table, name: str, when: str, why: str) -> None:
     """Let the database itself refuse what the log never does, whoever asks."""
@@ -117,9 +141,9 @@ def _forbid(table: Table, name: str, when: str, why: str) -> None:
     event.listen(table, "after_create", DDL(trigger).execute_if(dialect="sqlite"))  # type: ignore[no-untyped-call]
 
 
-for _table in (ledger_entry, ledger_tile, ledger_tree, ledger_checkpoint):
+for _table in (ledger_entry, ledger_tile, ledger_tree, ledger_checkpoint, ledger_cosignature, ledger_witnessed):
     _forbid(_table, f"tr_{_table.name}_delete", f"DELETE ON {_table.name}", f"{_table.name} is append-only")
-for _table in (ledger_tile, ledger_checkpoint):
+for _table in (ledger_tile, ledger_checkpoint, ledger_cosignature, ledger_witnessed):
     _forbid(_table, f"tr_{_table.name}_update", f"UPDATE ON {_table.name}", f"{_table.name} is append-only")
 _forbid(
     ledger_entry,
@@ -142,7 +166,7 @@ _SQL = {
     " VALUES (1, :origin, :size, :root, :head_ms, :old_size, :old_root) ON CONFLICT (id) DO NOTHING",
     "step": "UPDATE ledger_tree SET size = :size, root = :root, head_ms = :head_ms,"
     " old_size = :old_size, old_root = :old_root WHERE size = :old_size AND root = :old_root AND origin = :origin",
-    "assign": "UPDATE ledger_entry SET idx = :idx WHERE serial = :serial AND idx IS NULL",
+    "assign": "UPDATE ledger_entry SET idx = serial - :shift WHERE serial >= :first AND serial < :stop AND idx IS NULL",
     "add_tile": "INSERT INTO ledger_tile (level, idx, hashes) VALUES (:level, :idx, :hashes)",
     "put_edge": "INSERT INTO ledger_edge (level, hashes) VALUES (:level, :hashes)"
     " ON CONFLICT (level) DO UPDATE SET hashes = excluded.hashes",
@@ -153,6 +177,14 @@ _SQL = {
     "publish": "INSERT INTO ledger_checkpoint (size, note, published_ms) SELECT :size, :note, :published_ms"
     " WHERE NOT EXISTS (SELECT 1 FROM ledger_checkpoint WHERE size >= :size)",
     "newest": "SELECT size, note, published_ms FROM ledger_checkpoint ORDER BY size DESC LIMIT 1",
+    "checkpoint_at": "SELECT note FROM ledger_checkpoint WHERE size = :size",
+    "cosign": "INSERT INTO ledger_cosignature (size, witness, line, at) VALUES (:size, :witness, :line, :at)"
+    " ON CONFLICT (size, witness) DO NOTHING",
+    "cosignatures": "SELECT line FROM ledger_cosignature WHERE size = :size ORDER BY witness",
+    "newest_cosignature": "SELECT size, at FROM ledger_cosignature WHERE witness = :witness ORDER BY size DESC LIMIT 1",
+    "mark_witnessed": "INSERT INTO ledger_witnessed (size, at_ms) SELECT :size, :at_ms"
+    " WHERE NOT EXISTS (SELECT 1 FROM ledger_witnessed WHERE size >= :size)",
+    "newest_witnessed": "SELECT size, at_ms FROM ledger_witnessed ORDER BY size DESC LIMIT 1",
     "index_of": "SELECT idx FROM ledger_entry WHERE entry = :entry",
     "serial_at": "SELECT serial FROM ledger_entry WHERE idx = :idx",
     "entries": "SELECT entry FROM ledger_entry WHERE idx >= :start AND idx < :stop ORDER BY idx",
@@ -256,7 +288,7 @@ class SQLView:
             raise StoreError(f"the stored right edge does not fit the tree: {wrong}") from wrong
 
     def pending(self, limit: int) -> list[Pending]:
-        return [Pending(*row) for row in self._rows("pending", limit=limit)]
+        return list(map(Pending._make, self._rows("pending", limit=limit)))
 
     def newest_checkpoint(self) -> str | None:
         rows = self._rows("newest")
@@ -269,6 +301,21 @@ class SQLView:
     def newest_published_ms(self) -> int | None:
         rows = self._rows("newest")
         return int(rows[0][2]) if rows else None
+
+    def checkpoint_at(self, size: int) -> str | None:
+        note = self._scalar("checkpoint_at", size=size)
+        return None if note is None else str(note)
+
+    def cosignatures_at(self, size: int) -> list[str]:
+        return [str(line) for (line,) in self._rows("cosignatures", size=size)]
+
+    def newest_cosignature(self, witness: str) -> tuple[int, int] | None:
+        rows = self._rows("newest_cosignature", witness=witness)
+        return (int(rows[0][0]), int(rows[0][1])) if rows else None
+
+    def newest_witnessed(self) -> tuple[int, int] | None:
+        rows = self._rows("newest_witnessed")
+        return (int(rows[0][0]), int(rows[0][1])) if rows else None
 
     def index_of(self, entry: bytes) -> int | None:
         index = self._scalar("index_of", entry=entry)
@@ -304,6 +351,20 @@ class SQLView:
         return rows[0][0] if rows else None
 
 
+def _runs(serials: Sequence[int], first_index: int) -> list[dict[str, int]]:
+    """Return the runs of consecutive serials, from `first` to before `stop`, and by how much each is past its index.
+
+    Serials have gaps only where an act was rolled back, so one statement gives its index to almost a whole round.
+    """
+    runs: list[dict[str, int]] = []
+    for index, serial in enumerate(serials, first_index):
+        if runs and runs[-1]["stop"] == serial:
+            runs[-1]["stop"] += 1
+        else:
+            runs.append({"first": serial, "stop": serial + 1, "shift": serial - index})
+    return runs
+
+
 class SQLStore:
     """The log in the database behind `engine` (from `open_engine`), see `ledger.store.Store`.
 
@@ -336,8 +397,7 @@ class SQLStore:
         with recording(self._engine, kept=self._writer) as connection:
             if statements.run(connection, "step", **vars(new)) != 1:
                 raise Overtaken(f"the tree no longer has size {step.old.size} and the root this sequencer left")
-            indices = [{"idx": new.old_size + i, "serial": serial} for i, serial in enumerate(step.serials)]
-            if statements.run_many(connection, "assign", indices) != new.size - new.old_size:
+            if statements.run_many(connection, "assign", _runs(step.serials, new.old_size)) != new.size - new.old_size:
                 raise Overtaken("some of these entries have an index already")
             if step.tiles:
                 tiles = [{"level": tile.level, "idx": tile.index, "hashes": tile.hashes} for tile in step.tiles]
@@ -349,6 +409,14 @@ class SQLStore:
         with recording(self._engine, durable=False, kept=self._writer) as connection:
             row = {"size": size, "note": note, "published_ms": published_ms}
             return self._statements.run(connection, "publish", **row) == 1
+
+    def add_cosignature(self, size: int, witness: str, line: str, at: int) -> None:
+        with recording(self._engine, durable=False, kept=self._writer) as connection:
+            self._statements.run(connection, "cosign", size=size, witness=witness, line=line, at=at)
+
+    def mark_witnessed(self, size: int, at_ms: int) -> None:
+        with recording(self._engine, durable=False, kept=self._writer) as connection:
+            self._statements.run(connection, "mark_witnessed", size=size, at_ms=at_ms)
 
     def load_tree(self) -> Tree | None:
         with self.view() as view:
@@ -373,6 +441,22 @@ class SQLStore:
     def newest_published_ms(self) -> int | None:
         with self.view() as view:
             return view.newest_published_ms()
+
+    def checkpoint_at(self, size: int) -> str | None:
+        with self.view() as view:
+            return view.checkpoint_at(size)
+
+    def cosignatures_at(self, size: int) -> list[str]:
+        with self.view() as view:
+            return view.cosignatures_at(size)
+
+    def newest_cosignature(self, witness: str) -> tuple[int, int] | None:
+        with self.view() as view:
+            return view.newest_cosignature(witness)
+
+    def newest_witnessed(self) -> tuple[int, int] | None:
+        with self.view() as view:
+            return view.newest_witnessed()
 
     def index_of(self, entry: bytes) -> int | None:
         with self.view() as view:

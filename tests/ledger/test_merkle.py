@@ -12,7 +12,9 @@ from ledger.merkle import (
     EMPTY_ROOT,
     consistency_proof,
     inclusion_proof,
+    inclusion_proofs,
     leaf_hash,
+    leaf_hashes_of,
     node_hash,
     root_hash,
     tree_hash,
@@ -108,6 +110,18 @@ def test_every_inclusion_proof_is_that_of_the_definition_and_verifies(size):
         verify_inclusion(index, size, leaves[index], path, root)
 
 
+@pytest.mark.parametrize("size", [*range(1, 40), 64, 65, 127, 131])
+def test_the_proofs_of_a_trees_last_leaves_are_those_of_each(size):
+    leaves = LEAVES[:size]
+    every = [tuple(naive_path(index, leaves)) for index in range(size)]
+    for start in range(size):
+        assert inclusion_proofs(start, leaves[start:], reader(leaves)) == every[start:]
+
+
+def test_hashing_many_leaves_is_hashing_each():
+    assert leaf_hashes_of(b"entry %d" % i for i in range(132)) == LEAVES
+
+
 @pytest.mark.parametrize("new_size", range(len(LEAVES)))
 def test_every_consistency_proof_is_that_of_the_definition_and_verifies(new_size):
     leaves, new_root = LEAVES[:new_size], mth(LEAVES[:new_size])
@@ -199,6 +213,12 @@ def test_a_leaf_does_not_pass_for_a_node():
 def test_asking_for_the_path_of_a_leaf_that_is_not_there_is_a_mistake_of_ours(arguments):
     with pytest.raises(ValueError, match="no such leaf"):
         inclusion_proof(*arguments, reader(LEAVES))
+
+
+@pytest.mark.parametrize(("start", "leaves"), [(-1, LEAVES[:2]), (0, []), (3, [])])
+def test_asking_for_the_paths_of_no_leaves_is_a_mistake_of_ours(start, leaves):
+    with pytest.raises(ValueError, match="no such leaves"):
+        inclusion_proofs(start, leaves, reader(LEAVES))
 
 
 def test_asking_for_a_proof_back_in_time_is_a_mistake_of_ours():

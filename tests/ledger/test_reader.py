@@ -32,6 +32,11 @@ def test_every_entry_of_every_kind_of_place_is_proven(reader, log):
         verify_inclusion(index, SIZE, LEAVES[index], reader.inclusion_proof(index), root)
 
 
+@pytest.mark.parametrize("start", [0, 3, 255, 256, 511, 512, 599])
+def test_the_proofs_of_the_last_entries_come_together(reader, start):
+    assert reader.inclusion_proofs(start) == [tuple(reader.inclusion_proof(index)) for index in range(start, SIZE)]
+
+
 def test_older_sizes_have_proofs_too(reader):
     for size in [1, 3, 203, 256, 503, 600]:
         verify_inclusion(0, size, LEAVES[0], reader.inclusion_proof(0, size), root_hash(LEAVES[:size]))
@@ -53,6 +58,12 @@ def test_partial_tiles_are_prefixes_and_stay_after_the_tile_is_full(reader):
     assert reader.read_tile(0, 0, 3) == reader.read_tile(0, 0)[:96]
     assert reader.read_tile(0, 2, 1) == LEAVES[512]
     assert parse_bundle(reader.read_bundle(0, 203)) == parse_bundle(reader.read_bundle(0))[:203]
+
+
+def test_nothing_is_proven_for_entries_that_are_not_there(reader):
+    for start in (-1, SIZE):
+        with pytest.raises(NotInLog):
+            reader.inclusion_proofs(start)
 
 
 def test_bundles_hold_the_entries(reader):

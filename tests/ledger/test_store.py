@@ -121,6 +121,18 @@ def test_an_entry_gets_no_second_index(log):
     assert log.store.index_of(pending[1].entry) is None
 
 
+def test_gaps_in_the_queue_leave_no_gap_in_the_log(sql_log):
+    sql_log.add(9)
+    sql_log.store.create(EMPTY)
+    pending = sql_log.store.pending(9)
+    with_gaps = [pending[i] for i in (0, 1, 4, 6, 7, 8)]  # as where acts were rolled back, or still are under way
+    first = step_from(EMPTY, RightEdge.EMPTY, with_gaps)
+    sql_log.store.commit_round(first)
+
+    assert sql_log.store.entries(0, 6) == [waiting.entry for waiting in with_gaps]
+    assert sql_log.store.pending(9) == [pending[i] for i in (2, 3, 5)]
+
+
 def test_checkpoints_are_published_forward_only(log):
     assert log.store.publish(0, "nothing yet", 1)
     assert log.store.publish(5, "five", 2)
