@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-ActorKind = Literal["patient", "staff", "screen", "system", "anonymous"]
-Role = Literal["patient", "doctor", "desk", "lab", "pharmacist", "admin", "auditor", "screen", "system"]
+ActorKind = Literal["patient", "staff", "screen", "app", "system", "anonymous"]
+Role = Literal["patient", "doctor", "desk", "lab", "pharmacist", "admin", "auditor", "screen", "app", "system"]
 
 
 @dataclass(frozen=True)
 class Actor:
     """One who acts.
 
-    `ref` is random and says nothing: an account's for patients, a staff member's, a screen's. `session` names the web
+    `ref` is random and says nothing: an account's for patients, a staff member's, a screen's, an application's. `session` names the web
     session (never its token), so that one sitting counts as one opening. `clinics` are those a staff member works in.
     """
 
@@ -25,7 +25,7 @@ class Actor:
 
     @property
     def is_signed_in(self) -> bool:
-        return self.ref is not None and self.kind in ("patient", "staff", "screen")
+        return self.ref is not None and self.kind in ("patient", "staff", "screen", "app")
 
 
 ANONYMOUS = Actor("anonymous")

@@ -52,10 +52,10 @@ def new_key() -> str:
 def require_same_site() -> None:
     """Refuse an unsafe request that another site may have made (OWASP ASVS 5.0, 3.5.1 to 3.5.3).
 
-    The API is left out: it takes no cookie, so another site's form can do nothing there. The mock platform is a neighbour
+    The API and the FHIR door are left out: they take no cookie, so another site's form can do nothing there. The mock platform is a neighbour
     with cookies of its own.
     """
-    if request.method in SAFE or request.path.startswith(("/api/", "/wechat-mock/")):
+    if request.method in SAFE or request.path.startswith(("/api/", "/fhir/", "/wechat-mock/")):
         return
     if request.headers.get("Sec-Fetch-Site") not in (None, "same-origin", "none"):
         raise FormExpired()

@@ -26,7 +26,7 @@ def disclosing(view: Callable[..., Any]) -> Callable[..., Any]:
     def guarded(*args: Any, **kwargs: Any) -> Any:
         if request.method == "HEAD":
             raise MethodNotAllowed(valid_methods=["GET"])
-        is_call = request.path.startswith("/api/")  # carries its token itself: no other site can begin it
+        is_call = request.path.startswith(("/api/", "/fhir/"))  # carries its token itself: no other site can begin it
         if is_prefetch():
             if is_call:
                 raise Forbidden()

@@ -5,11 +5,28 @@ from __future__ import annotations
 from flask import Flask
 
 from app.config import Settings
-from app.web import admin, api, auditor, claims, demo, desk, doctor, health, lab, log, patient, pharmacy, screen, staff
+from app.web import (
+    admin,
+    api,
+    auditor,
+    claims,
+    demo,
+    desk,
+    doctor,
+    fhir,
+    health,
+    lab,
+    log,
+    patient,
+    pharmacy,
+    screen,
+    staff,
+)
 
 
 def init_doors(app: Flask, settings: Settings) -> None:
-    for door in (health, patient, staff, claims, admin, desk, doctor, lab, pharmacy, screen, log, auditor, api):
+    for door in (health, patient, staff, claims, admin, desk, doctor, lab, pharmacy, screen, log, auditor, api, fhir):
         app.register_blueprint(door.bp)
+    app.register_blueprint(fhir.pages)
     if settings.is_demo:
         app.register_blueprint(demo.bp)

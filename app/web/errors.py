@@ -15,6 +15,7 @@ from werkzeug.exceptions import HTTPException
 from app.domain.errors import BadInput, Conflict, Refused, SignInNeeded
 from app.web.login import ask_no_more
 from app.web.messages import Said, status_words, words_for
+from app.web.outcomes import outcome_response
 from app.web.transaction import Replay, respond
 
 log = structlog.get_logger()
@@ -103,8 +104,11 @@ def _answer(
 ) -> Response:
     """Return the answer; where `said` is silent, the words of the status speak."""
     usual = status_words(status)
+    is_fhir = request.path.startswith("/fhir/")
     words = said if said and said.title else usual
-    if wants_json():
+    if is_fhir:
+        response = outcome_response(status, " ".join(filter(None, (words.title, words.next_step, number))))
+    elif wants_json():
         body = {"code": code, "errorMsg": words.title, "next": words.next_step, "field": field, "number": number}
         response = jsonify({name: value for name, value in body.items() if value})
     else:

@@ -46,12 +46,16 @@ def door_of(path: str) -> str:
         return "screen"
     if path.startswith("/api/"):
         return "api"
+    if path.startswith("/fhir/"):
+        return "fhir"
     return "patient"
 
 
 def token_of(req: Request) -> tuple[str, str | None]:
     """Return (door, token) of a request."""
     door = door_of(req.path)
+    if door == "fhir":
+        return door, None  # applications are known by their own tokens, there
     if door == "api":
         scheme, _, token = req.headers.get("Authorization", "").partition(" ")
         return door, token.strip() if scheme.lower() == "bearer" and token.strip() else None

@@ -37,7 +37,7 @@ from app.web.login import public
 bp = Blueprint("metrics", __name__)
 
 DOORS = (
-    "patient", "staff", "claims", "admin", "desk", "doctor", "lab", "pharmacy", "screen", "log", "auditor", "api", "health",
+    "patient", "staff", "claims", "admin", "desk", "doctor", "lab", "pharmacy", "screen", "log", "auditor", "api", "fhir", "smart", "health",
     "demo", "static", "other",
 )  # fmt: skip
 METHODS = ("read", "act")

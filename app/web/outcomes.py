@@ -1,0 +1,27 @@
+"""Refusals at the FHIR door: an OperationOutcome for every status, in the language that the call asks for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response
+
+from app.domain.fhir.write_bundle import to_json, write_outcome
+
+MEDIA_TYPE = "application/fhir+json"
+# Status -> issue-type (HL7 FHIR R4 2.28, value set issue-type).
+CODES = {
+    400: "invalid", 401: "login", 403: "forbidden", 404: "not-found", 405: "not-supported", 406: "not-supported", 409: "conflict",
+    410: "expired", 413: "too-long", 415: "not-supported", 422: "processing", 429: "throttled", 503: "transient",
+}  # fmt: skip
+
+
+def fhir_response(resource: dict[str, Any], status: int = 200) -> Response:
+    """Return a resource as an answer."""
+    return Response(to_json(resource), status=status, content_type=f"{MEDIA_TYPE}; charset=utf-8")
+
+
+def outcome_response(status: int, words: str, *, code: str = "", expression: str = "") -> Response:
+    """Return a refusal. `words` are for people and quote nothing that was sent; `expression` names the parameter."""
+    code = code or CODES.get(status, "exception" if status >= 500 else "processing")
+    return fhir_response(write_outcome(code, words, expression=expression), status)
