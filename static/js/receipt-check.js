@@ -7,11 +7,10 @@
 (function (MZ) {
   "use strict";
 
-  const LARGEST_FILE = 2000000; // bytes
-
   /* One name from each script; a script can get lost on the way, and a check with a hole in it must not run. */
   const NEEDED = [
-    "concat", "sha256", "parseJSON", "isEd25519", "parseNote", "rootOf", "verifyReceipt", "tamper", "ReceiptView"
+    "concat", "sha256", "parseJSON", "isEd25519", "parseNote", "rootOf", "parsePolicy", "verifyReceipt", "inflate", "receiptOfCode",
+    "tamper", "ReceiptView", "ReceiptInput"
   ];
 
   function refill(element, children) {
@@ -22,7 +21,10 @@
     element.hidden = children.length === 0;
   }
 
-  /* The check in one element of the page. `keys` and `view` come once all scripts are found to be there. */
+  /*
+   * The check in one element of the page. `view` comes once all scripts are found to be there. What a receipt is held against
+   * is `against`: {keys, policy, record, isStrict}; the reader may put other keys in the place of the page's own.
+   */
   function Check(root) {
     this.root = root;
     this.words = JSON.parse(root.dataset.words);
@@ -32,6 +34,7 @@
     this.technical = root.querySelector("[data-technical]");
     this.bytes = null; // the receipt as it came
     this.turn = 0; // how often a byte was changed
+    this.asked = 0; // how often something was checked, for answers that come late
   }
 
   /* The verdict is a live region: it stays in the page while empty, or its next words would not be read out. */
@@ -80,29 +83,59 @@
 
   /* -- All together -- */
 
+  Check.prototype.verify = function (bytes) {
+    return MZ.verifyReceipt(bytes, this.against.keys, this.against);
+  };
+
   /* Draws the result for the receipt as it came, or for `change`, what MZ.tamper made of it. */
-  Check.prototype.show = function (change) {
+  Check.prototype.draw = function (change) {
     const hadFocus = this.tries.contains(document.activeElement);
-    const original = MZ.verifyReceipt(this.bytes, this.keys);
-    const result = change ? MZ.verifyReceipt(change.bytes, this.keys) : original;
+    const original = this.verify(this.bytes);
+    const result = change ? this.verify(change.bytes) : original;
     const isReceipt = result.steps[0].ok;
-    this.answer([this.view.drawVerdict(result, change)]);
+    const isOfOthers = !isReceipt && !change && MZ.isProofOfOthers(this.bytes);
+    const state = this.view.stateOf(result);
+    this.answer([this.view.drawVerdict(result, change, isOfOthers)]);
     refill(this.steps, isReceipt ? this.view.drawSteps(result, change ? original : null) : []);
-    refill(this.tries, original.ok ? this.drawTries(change) : []);
+    refill(this.tries, original.isSealed ? this.drawTries(change) : []);
     refill(this.technical, isReceipt ? this.view.drawTechnical(result) : []);
-    this.root.dataset.result = result.ok ? "passed" : "refused";
+    this.root.dataset.result = state;
     if (hadFocus) {
       this.tries.querySelector("button").focus(); // the pressed button was drawn anew
     }
   };
 
-  Check.prototype.check = function (bytes) {
+  /* Draws as soon as the browser has had its chance to check the signatures by itself. */
+  Check.prototype.show = function (change) {
+    const check = this;
+    const turn = (this.asked += 1);
+    const bytes = change ? change.bytes : this.bytes;
+    function draw() {
+      if (turn === check.asked) {
+        check.draw(change);
+      }
+    }
+    if (MZ.foresee) {
+      MZ.foresee(bytes, MZ.keysFor(this.against.keys, this.against.policy), draw);
+    } else {
+      draw();
+    }
+  };
+
+  /* Checks the file of a receipt; `against`, if given, says by what from now on. */
+  Check.prototype.check = function (bytes, against) {
+    if (against) {
+      this.against = against;
+      this.view.setAgainst(against);
+    }
     this.bytes = bytes;
     this.turn = 0;
     this.show(null);
   };
 
-  /* -- Where receipts come from -- */
+  Check.prototype.scrollIntoView = function () {
+    this.verdict.scrollIntoView();
+  };
 
   Check.prototype.load = function (url) {
     const check = this;
@@ -123,60 +156,6 @@
     request.send();
   };
 
-  Check.prototype.readFile = function (file) {
-    const check = this;
-    const reader = new FileReader();
-    reader.onload = function () {
-      check.check(new Uint8Array(reader.result));
-      check.verdict.scrollIntoView();
-    };
-    reader.readAsArrayBuffer(file);
-  };
-
-  /* A clipboard may bring other line ends and lose the last one; a file is taken byte for byte. */
-  function bytesOfPaste(text) {
-    const whole = text.replace(/\r\n?/g, "\n").replace(/[\ud800-\udfff]/gu, "?").trim();
-    return MZ.utf8(whole + "\n");
-  }
-
-  Check.prototype.choose = function (form) {
-    const file = form.querySelector("[data-file]").files[0];
-    const text = form.querySelector("[data-paste]").value;
-    let complaint = "";
-    if (!file && text.trim() === "") {
-      complaint = this.words.nothing_chosen;
-    } else if ((file ? file.size : text.length) > LARGEST_FILE) {
-      complaint = this.words.too_large;
-    }
-    form.querySelector("[data-complaint]").textContent = complaint;
-    if (complaint) {
-      this.say("");
-    } else if (file) {
-      this.readFile(file);
-    } else {
-      this.check(bytesOfPaste(text));
-      this.verdict.scrollIntoView();
-    }
-  };
-
-  Check.prototype.offerChoice = function (form) {
-    const check = this;
-    const file = form.querySelector("[data-file]");
-    const paste = form.querySelector("[data-paste]");
-    form.hidden = false;
-    form.addEventListener("submit", function (event) {
-      event.preventDefault();
-      check.choose(form);
-    });
-    file.addEventListener("change", function () {
-      paste.value = ""; // the newest choice counts
-      check.choose(form);
-    });
-    paste.addEventListener("input", function () {
-      file.value = "";
-    });
-  };
-
   /* Keys of a kind that cannot be checked here are passed over. */
   function usableKeys(text) {
     return text.split("\n").filter(function (key) {
@@ -188,6 +167,16 @@
     });
   }
 
+  /* What this page holds receipts against. A receipt that waits for its witnesses is good here, and says that it waits. */
+  function pagesOwn(data) {
+    return {
+      keys: usableKeys(data.keys),
+      policy: data.policy ? MZ.parsePolicy(data.policy) : null,
+      record: null,
+      isStrict: false
+    };
+  }
+
   function start(root) {
     const check = new Check(root);
     const isWhole = self.nacl && NEEDED.every(function (name) {
@@ -197,18 +186,16 @@
       check.say(check.words.broken_script);
       return;
     }
-    check.keys = usableKeys(root.dataset.keys);
-    check.view = new MZ.ReceiptView(root.dataset, check.keys);
+    check.against = pagesOwn(root.dataset);
+    check.view = new MZ.ReceiptView(root.dataset, check.against);
     const embedded = root.querySelector("[data-receipt]");
     const chooser = root.querySelector("[data-chooser]");
-    if (chooser) {
-      check.offerChoice(chooser);
-    }
+    const input = chooser ? new MZ.ReceiptInput(chooser, check, check.against) : null;
     if (embedded) {
       check.check(MZ.utf8(embedded.textContent));
     } else if (root.dataset.receiptUrl) {
       check.load(root.dataset.receiptUrl);
-    } else {
+    } else if (!input || !input.takeAddress()) {
       check.say(""); // a page saved after a check holds the old answer
     }
   }

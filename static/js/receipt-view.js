@@ -5,7 +5,8 @@
 (function (MZ) {
   "use strict";
 
-  const SHOWN_STEPS = ["event", "fingerprint", "path", "signature"];
+  const SHOWN_STEPS = ["event", "fingerprint", "path", "signature", "witnesses"];
+  const SHOWN_RECORD = 400; // bytes of what somebody else's log holds
 
   /* Returns `text` with each {name} replaced by `values[name]`. */
   function fill(text, values) {
@@ -38,15 +39,31 @@
     return typeof value === "string" && /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?Z$/.test(value);
   }
 
-  /* `data` is the dataset of the check's element, `keys` are the verifier keys that can be used. */
-  MZ.ReceiptView = function (data, keys) {
+  /* `data` is the dataset of the check's element, `against` what receipts are held against: {keys, policy, isStrict}. */
+  MZ.ReceiptView = function (data, against) {
     this.words = JSON.parse(data.words);
     this.events = JSON.parse(data.events);
     this.fields = JSON.parse(data.fields);
     this.offset = Number(data.utcOffsetMinutes);
-    this.keys = keys;
+    this.setAgainst(against);
   };
   const View = MZ.ReceiptView;
+
+  View.prototype.setAgainst = function (against) {
+    this.keys = against.keys;
+    this.isStrict = against.isStrict;
+  };
+
+  /*
+   * Returns "passed", "sealed" or "refused". Sealed is a receipt that the log signed and too few witnesses cosigned, where the
+   * reader's own policy asked for them; under the page's own it has passed, and its last line says that it waits.
+   */
+  View.prototype.stateOf = function (result) {
+    if (result.ok || (result.isSealed && !this.isStrict)) {
+      return "passed";
+    }
+    return result.isSealed ? "sealed" : "refused";
+  };
 
   /* -- Words -- */
 
@@ -117,6 +134,9 @@
     if (!step.ok) {
       return [line(this.words.event_refused)];
     }
+    if (result.record) {
+      return this.drawRecord(result.record);
+    }
     const type = result.open.type;
     const parts = [make("p", "ih-verify__type", [this.events[type] || String(type)])];
     const facts = this.factsOf(result).map(function (fact) {
@@ -131,9 +151,18 @@
     return parts;
   };
 
+  /* What a log of others holds is anything; its beginning is shown where it is text. */
+  View.prototype.drawRecord = function (record) {
+    const parts = [line(fill(this.words.record, { size: grouped(record.length) }))];
+    const text = Array.prototype.map.call(record.subarray(0, SHOWN_RECORD), function (byte) {
+      return byte === 0x0a || (byte >= 0x20 && byte < 0x7f) ? String.fromCharCode(byte) : "·";
+    });
+    return parts.concat(code(text.join("") + (record.length > SHOWN_RECORD ? "…" : "")));
+  };
+
   /* `original` is the result for the receipt as it came, when one of its bytes has been changed since. */
   View.prototype.drawFingerprint = function (result, step, state, original) {
-    const parts = [code(MZ.hex(result.entry))];
+    const parts = [code(MZ.hex(result.record ? MZ.leafHash(result.entry) : result.entry))];
     if (original && !MZ.equal(original.entry, result.entry)) {
       parts.push(line(this.words.fingerprint_changed), make("s", "ih-verify__code", [MZ.hex(original.entry)]));
     } else {
@@ -152,7 +181,35 @@
   };
 
   View.prototype.drawSignature = function (result, step) {
-    return [line(this.saySignature(result, step))];
+    const parts = [line(this.saySignature(result, step))];
+    const vkey = step.key && step.ok ? this.textOf(step.key) : null;
+    if (vkey) {
+      parts.push(line(this.words.key_fingerprint), make("p", "ih-verify__fingerprint", [MZ.fingerprint(vkey)]));
+    }
+    return parts;
+  };
+
+  View.prototype.textOf = function (key) {
+    return this.keys.find(function (text) {
+      return text.indexOf(key.name + "+" + key.id + "+") === 0;
+    });
+  };
+
+  View.prototype.drawWitnesses = function (result, step) {
+    if (!step.isAccepted) {
+      return [line(this.words.policy_refused)];
+    }
+    const view = this;
+    const names = result.steps[4].cosigners.map(function (cosigner) {
+      const at = view.formatTime(new Date(cosigner.at * 1000).toISOString());
+      return make("li", "", [fill(view.words.cosigner, { name: cosigner.name, at: at })]);
+    });
+    const counts = { count: step.names.length };
+    let words = step.ok ? this.words.witnesses_passed : this.words.witnesses_too_few;
+    if (names.length === 0) {
+      words = step.ok ? this.words.witnesses_not_asked : this.words.witnesses_none;
+    }
+    return [line(fill(words, counts))].concat(names.length > 0 ? make("ul", "ih-verify__cosigners", names) : []);
   };
 
   View.prototype.saySignature = function (result, step) {
@@ -176,9 +233,12 @@
       .join(", ");
   };
 
-  /* What an event says is only worth believing when everything below it held. */
+  /* What an event says is only worth believing when everything below it held. Witnesses may still come. */
   function stateOf(step, result) {
-    if ((step.name === "event" && step.ok && !result.ok) || (step.name === "fingerprint" && !step.ok)) {
+    if ((step.name === "event" && step.ok && !result.isSealed) || (step.name === "fingerprint" && !step.ok)) {
+      return "unproven";
+    }
+    if (step.name === "witnesses" && !step.ok && step.isAccepted) {
       return "unproven";
     }
     return step.ok ? "passed" : "refused";
@@ -190,7 +250,8 @@
       event: view.drawEvent,
       fingerprint: view.drawFingerprint,
       path: view.drawPath,
-      signature: view.drawSignature
+      signature: view.drawSignature,
+      witnesses: view.drawWitnesses
     };
     return result.steps
       .filter(function (step) {
@@ -214,24 +275,45 @@
 
   /* -- The verdict -- */
 
-  View.prototype.sayWhy = function (result) {
+  View.prototype.sayWhy = function (result, isOfOthers) {
+    if (result.ok) {
+      return result.isWitnessed ? this.words.witnessed_because : this.words.passed_because;
+    }
+    if (result.isSealed && result.steps[5].isAccepted) {
+      return this.words[this.isStrict ? "sealed_because" : "waits_because"];
+    }
+    if (isOfOthers) {
+      return this.words.others_receipt;
+    }
     const failed = result.steps.find(function (step) {
       return !step.ok && step.name !== "fingerprint";
     });
-    return failed.name === "signature" ? this.saySignature(result, failed) : this.words[failed.name + "_refused"];
+    if (failed.name === "signature") {
+      return this.saySignature(result, failed);
+    }
+    return this.words[failed.name === "witnesses" ? "policy_refused" : failed.name + "_refused"];
   };
 
-  View.prototype.drawVerdict = function (result, change) {
-    const parts = [make("p", "ih-verify__result", [result.ok ? this.words.passed : this.words.failed])];
+  View.prototype.sayState = function (result) {
+    const state = this.stateOf(result);
+    if (state !== "passed") {
+      return this.words[state === "sealed" ? "only_sealed" : "failed"];
+    }
+    return this.words[result.isWitnessed ? "passed_witnessed" : "passed"];
+  };
+
+  View.prototype.drawVerdict = function (result, change, isOfOthers) {
+    const state = this.stateOf(result);
+    const parts = [make("p", "ih-verify__result", [this.sayState(result)])];
     if (change) {
       const where = { part: this.words["part_" + change.part], place: grouped(change.place) };
       parts.push(make("p", "ih-verify__changed", [fill(this.words.changed, where)]));
     }
-    parts.push(make("p", "ih-verify__why", [result.ok ? this.words.passed_because : this.sayWhy(result)]));
-    if (!result.ok) {
+    parts.push(make("p", "ih-verify__why", [this.sayWhy(result, isOfOthers)]));
+    if (state === "refused" && !isOfOthers) {
       parts.push(make("p", "ih-verify__next", [change ? this.words.what_to_do_changed : this.words.what_to_do]));
     }
-    return make("div", "ih-verify__banner ih-verify__banner_" + (result.ok ? "passed" : "refused"), parts);
+    return make("div", "ih-verify__banner ih-verify__banner_" + state, parts);
   };
 
   /* -- Technical details -- */

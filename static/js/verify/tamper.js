@@ -54,12 +54,14 @@
   }
 
   /* Returns the parts of a receipt that can be changed, in the order in which they are; `write` puts one back. */
-  function partsOf(receipt) {
-    const opening = MZ.parseExtra(receipt.extra);
+  function partsOf(receipt, opening) {
     const note = MZ.parseNote(receipt.checkpoint);
     const checkpoint = MZ.parseCheckpoint(note.text);
-    const line = /([^ ]+)\n$/.exec(receipt.checkpoint)[1];
-    const signature = MZ.parseBase64(line);
+    const lines = receipt.checkpoint.slice(note.text.length + 1, -1).split("\n");
+    const line = lines.find(function (other) {
+      return other.split(" ")[1] === checkpoint.origin; // a line of somebody unknown may change without harm
+    });
+    const signature = MZ.parseBase64((line || lines[0]).split(" ")[2]);
 
     function writeOpening() {
       receipt.extra = MZ.formatExtra(opening);
@@ -68,15 +70,19 @@
       receipt.checkpoint = receipt.checkpoint.replace(MZ.formatBase64(before), MZ.formatBase64(after));
     }
     const parts = [
-      { name: "event", bytes: opening.open, places: timePlaces(opening.open), isText: true, write: writeOpening },
-      { name: "salt", bytes: opening.openSalt, places: everyPlace(opening.openSalt), write: writeOpening },
       { name: "root", bytes: checkpoint.root, places: everyPlace(checkpoint.root), write: writeRoot },
       { name: "signature", bytes: signature, places: everyPlace(signature).slice(4), write: writeRoot }
     ];
     if (receipt.path.length > 0) {
-      parts.splice(2, 0, { name: "path", bytes: receipt.path[0], places: everyPlace(receipt.path[0]), write: function () {} });
+      parts.unshift({ name: "path", bytes: receipt.path[0], places: everyPlace(receipt.path[0]), write: function () {} });
     }
-    if (opening.own) {
+    if (opening) {
+      parts.unshift(
+        { name: "event", bytes: opening.open, places: timePlaces(opening.open), isText: true, write: writeOpening },
+        { name: "salt", bytes: opening.openSalt, places: everyPlace(opening.openSalt), write: writeOpening }
+      );
+    }
+    if (opening && opening.own) {
       const letters = places(opening.own, 0x62, 0x79);
       parts.splice(1, 0, { name: "own", bytes: opening.own, places: letters, isText: true, write: writeOpening });
     }
@@ -91,7 +97,7 @@
    */
   MZ.tamper = function (bytes, turn, random) {
     const receipt = MZ.parseReceipt(bytes);
-    const parts = partsOf(receipt);
+    const parts = partsOf(receipt, MZ.isProofOfOthers(bytes) ? null : MZ.parseExtra(receipt.extra));
     const part = parts[turn % parts.length];
     const isFirst = turn === 0 && part.places.length > MINUTE;
     const place = part.places[isFirst ? MINUTE : Math.floor(random * part.places.length)];
