@@ -77,6 +77,12 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
                        "Your booking record has changed. You can read it and appeal."),
         "appeal": Kind("notice", timedelta(hours=24), "home", "您的申诉有了结果", "请打开查看",
                        "Your appeal was decided."),
+        "break-glass": Kind("notice", timedelta(hours=24), "looks", "有医生紧急查看了您的资料", "请登录查看是谁、为什么",
+                            "A doctor opened your record in an emergency. Sign in to see who and why."),
+        "break-glass-reviewed": Kind("notice", timedelta(hours=24), "looks", "对紧急查看有了审核结论", "请登录查看",
+                                     "The emergency look at your record was reviewed. Sign in to read it."),
+        "complaint": Kind("notice", timedelta(hours=24), "looks", "您的投诉有了答复", "请登录查看",
+                          "Your complaint was answered. Sign in to read it."),
         "proof": Kind("notice", timedelta(hours=24), "home", "有人想关联您的档案", "不是您本人？请告诉前台",
                       "Somebody tries to link your record. Not you? Tell the desk."),
     }
@@ -107,6 +113,9 @@ TELLS: Mapping[str, Tell] = MappingProxyType(
         "strike.given": Tell("strike"),
         "appeal.upheld": Tell("appeal"),
         "appeal.denied": Tell("appeal"),
+        "break_glass.opened": Tell("break-glass"),
+        "break_glass.reviewed": Tell("break-glass-reviewed"),
+        "complaint.answered": Tell("complaint"),
         "person.bind_requested": Tell("proof"),
         "code.sent": Tell("proof", only_if=(("purpose", "claim"),)),
     }
@@ -164,7 +173,9 @@ def sms_text(kind: str, facts: Facts, link: str) -> str:
     return " ".join(part for part in (f"{SIGNATURE}您的就诊：{zh}。{KINDS[kind].tip}。", en, link) if part)
 
 
-PAGES: Mapping[str, str] = MappingProxyType({"home": "/", "queue": "/queue", "records": "/records"})
+PAGES: Mapping[str, str] = MappingProxyType(
+    {"home": "/", "queue": "/queue", "records": "/records", "looks": "/receipts?side=look"}
+)
 """Where a message leads, on the site; in the mini-program the page of that name."""
 
 

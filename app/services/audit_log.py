@@ -6,6 +6,7 @@ subject. Events of the house, which concern no patient, are the auditor's own: t
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,8 +17,9 @@ from sqlalchemy.orm import Session
 from app.domain.actor import Actor
 from app.domain.errors import NotFound
 from app.domain.events import CATALOGUE
-from app.models import Event
+from app.models import Event, Opening, Staff
 from app.services import events, rights
+from app.services.disclosure import COUNTS_FOR
 from ledger.receipt import ForMe, format_extra
 
 PAGE = 50
@@ -87,6 +89,59 @@ def extra_of(session: Session, actor: Actor, event_id: str, now: datetime) -> tu
     if row.subject_ref is not None:
         raise NotFound()
     return row.entry, format_extra(ForMe(*events.open_event(session, row)))
+
+
+@dataclass(frozen=True)
+class Look:
+    """One opening, as an auditor reads it beside what it rested on: when, of which kind, how many things."""
+
+    event_id: str
+    at: datetime
+    type: str
+    count: int
+
+
+def looks_by(
+    session: Session, actor_ref: str, subject: str, cites: str, since_at: datetime, *, limit: int = PAGE
+) -> list[Look]:
+    """Return what somebody opened of a person on a grant whose citation begins so, the oldest first. The caller has decided
+    access."""
+    rows = session.scalars(
+        select(Event)
+        .where(Event.subject_ref == subject, Event.actor_ref == actor_ref, Event.side == "look", Event.at >= since_at)
+        .order_by(Event.serial)
+        .limit(limit)
+    )
+    found = []
+    for row in rows:
+        own = events.read_event(session, row)[1]
+        if str(own.get("consent", "")).startswith(cites):
+            found.append(Look(row.id, row.at, row.type, int(own["detail"].get("count", 1))))
+    return found
+
+
+def doer_of(session: Session, event: AuditedEvent) -> tuple[str, str]:
+    """Return the name, in both languages, of the member of staff who did what an event says; empty for anybody else."""
+    actor = event.own["actor"]
+    who = session.get(Staff, actor["ref"]) if actor["kind"] == "staff" and actor["ref"] else None
+    return (who.name_zh, who.name_en) if who else ("", "")
+
+
+def record_opened(session: Session, actor: Actor, event_id: str, now: datetime) -> None:
+    """Record that an auditor opened somebody's event, in that person's own log: once for each sitting and event in fifteen
+    minutes. Events of the house are nobody's. Raises NotFound, NotAllowed."""
+    rights.audit_events(actor, now)
+    row = _found(session, event_id)
+    if row.subject_ref is None:
+        return
+    key = hashlib.sha256(f"audit.opened\n{actor.ref}\n{actor.session}\n{event_id}".encode()).digest()
+    seen = session.get(Opening, key)
+    if seen is not None and seen.at > now - COUNTS_FOR:
+        return
+    event = events.record(
+        session, "audit.opened", actor, now, subject=row.subject_ref, detail={}, purpose="audit_review", reason="office"
+    )
+    session.merge(Opening(key=key, event_id=event.id, at=now))
 
 
 def types() -> list[str]:

@@ -17,6 +17,7 @@ from app.domain import booking as booking_rules
 from app.domain import checkin as checkin_rules
 from app.domain import places, rulebook
 from app.domain.board import WaitLevels, parse_levels
+from app.domain.break_glass import BreakGlassRule
 from app.domain.calendar import ONE_DAY, day_bounds, hospital_day
 from app.domain.errors import NotFound
 from app.domain.stopping import MoveRule
@@ -47,6 +48,7 @@ class ClinicRules:
     moving: MoveRule = field(default_factory=MoveRule)
     place: places.Fence | None = None
     waits: WaitLevels = field(default_factory=WaitLevels)
+    break_glass: BreakGlassRule = field(default_factory=BreakGlassRule)
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,14 @@ def rules_of(clinic: Clinic) -> ClinicRules:
         moving=rulebook.parse_numbers(MoveRule, clinic.rules["moving"]),
         place=places.parse_fence(clinic.rules["place"]),
         waits=parse_levels(clinic.rules.get("waits")),
+        break_glass=break_glass_rule_of(clinic.rules),
     )
+
+
+def break_glass_rule_of(clinic_rules: Mapping[str, Any]) -> BreakGlassRule:
+    """Return how long an emergency opens a record; a clinic from before there was such a rule has the usual one."""
+    stored = clinic_rules.get("break_glass")
+    return BreakGlassRule() if stored is None else rulebook.parse_numbers(BreakGlassRule, stored)
 
 
 def check_in_rule_of(clinic_rules: Mapping[str, Any], own: Mapping[str, Any] | None) -> checkin_rules.WindowRule:
@@ -135,6 +144,7 @@ def format_rules(rules: ClinicRules) -> dict[str, Mapping[str, str | int | None]
         "moving": rulebook.format_numbers(rules.moving),
         "place": places.format_fence(rules.place),
         "waits": rulebook.format_numbers(rules.waits),
+        "break_glass": rulebook.format_numbers(rules.break_glass),
     }
 
 

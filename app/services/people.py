@@ -162,6 +162,7 @@ def bind(
         created_at=now,
     )
     seal_next(session, link, {"typed_name": name})
+    begun = [] if existed else [patient]
     # Before the proof the person's log must say that somebody tried, not who may read it: subject is the person.
     events.record(
         session, "consent.given", actor, now, subject=account_ref, objects=[consent],
@@ -173,11 +174,12 @@ def bind(
             detail={"relation": relation, "proof": "none"},
         )  # fmt: skip
     elif relation == "guardian":
-        events.record(session, "guardianship.requested", actor, now, subject=ref, objects=[link])
+        events.record(session, "guardianship.requested", actor, now, subject=ref, objects=[link, *begun])
     else:
         events.record(
-            session, "person.bind_requested", actor, now, subject=ref, objects=[link], detail={"relation": relation}
-        )
+            session, "person.bind_requested", actor, now, subject=ref, objects=[link, *begun],
+            detail={"relation": relation},
+        )  # fmt: skip
     return link.id
 
 
