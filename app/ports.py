@@ -10,6 +10,7 @@ What may come back instead of an answer:
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -61,6 +62,9 @@ class Vault(Protocol):
 
     def open(self, owner: str, retention: str, place: str, sealed: bytes) -> dict[str, Any]:
         """Undo `seal`; raises when a byte or the place is another, KeyError when the key is gone."""
+
+    def prepare(self, owners: Iterable[str], retention: str) -> None:
+        """Fetch the keys of many owners at once, before opening what is theirs one by one."""
 
     def digest(self, kind: str, value: str) -> bytes:
         """Return the blind index of a value, 32 bytes: equal values, equal bytes; nothing else can be told."""

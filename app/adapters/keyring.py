@@ -13,6 +13,7 @@ import hmac
 import secrets
 import threading
 import time
+from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
 
@@ -47,6 +48,7 @@ INDEX_OWNER = "blind-index"  # the owner under which the index's own random key 
 CACHE_SECONDS = 60.0
 CACHE_KEYS = 50_000
 NONCE_BYTES = 12
+MOST_AT_ONCE = 500  # parameters of one query
 
 
 class MasterKey:
@@ -126,6 +128,17 @@ class Keyring:
         if row is None:
             raise KeyError((owner, retention))
         return self._remember(owner, retention, self._master.unwrap(row, _label(owner, retention)))
+
+    def prepare(self, owners: Iterable[str], retention: str) -> None:
+        """Fetch the keys of many owners at once, so that `key` finds them; who has none is passed over."""
+        now = time.monotonic()
+        missing = [o for o in owners if not ((known := self._cache.get((o, retention))) and known[0] > now)]
+        for start in range(0, len(missing), MOST_AT_ONCE):
+            with reading(self._engine) as connection:
+                of_these = data_key.c.owner.in_(missing[start : start + MOST_AT_ONCE])
+                rows = connection.execute(select(data_key).where(of_these, data_key.c.retention == retention)).all()
+            for row in rows:
+                self._remember(row.owner, retention, self._master.unwrap(row.wrapped, _label(row.owner, retention)))
 
     def ensure(self, owner: str, retentions: tuple[str, ...]) -> None:
         """Make the keys of `owner` that are missing. Call it before the transaction that writes the owner's first row."""

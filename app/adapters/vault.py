@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from app.adapters.keyring import Keyring, decrypt, encrypt
@@ -30,6 +31,10 @@ class Vault:
         opened = json.loads(decrypt(self._keyring.key(owner, retention), sealed, place.encode()))
         assert isinstance(opened, dict)  # noqa: S101 (we sealed it)
         return opened
+
+    def prepare(self, owners: Iterable[str], retention: str) -> None:
+        """Fetch the keys of many owners at once."""
+        self._keyring.prepare(owners, retention)
 
     def digest(self, kind: str, value: str) -> bytes:
         return self._keyring.digest(kind, value)
