@@ -6,6 +6,7 @@ passed on.
 """
 
 import os
+import re
 import socket
 import sys
 import tempfile
@@ -88,6 +89,8 @@ def programs(settings: Settings, environment: Mapping[str, str], folder: Path, a
             *("--key", environment.get("LEDGER_KEY_FILE") or str(folder / "keys" / "ledger.key")),
             *("--head", environment.get("LEDGER_HEAD") or str(folder / "head")),
             *("--socket", str(settings.ledger_socket)),
+            *("--keys", str(settings.ledger_public_key_file)),
+            *("--export", environment.get("LEDGER_EXPORT") or str(export_folder(folder, settings))),
             *("--clock-offset", str(settings.clock_offset.total_seconds())),
             *("--clock-rate", str(settings.clock_rate)),
             *("--clock-since", str(settings.clock_since_ms)),
@@ -103,6 +106,11 @@ def programs(settings: Settings, environment: Mapping[str, str], folder: Path, a
     port = settings.wechat_mock_internal.rsplit(":", 1)[1] if settings.wechat_mock_internal else "0"
     mock = Program("wechat", "app.wechat_mock", ["--port", port, "--database", str(folder / "wechat-mock.db")])
     return [web, mock, sequencer]
+
+
+def export_folder(folder: Path, settings: Settings) -> Path:
+    """Where the published log goes as files unless LEDGER_EXPORT says: a folder for each origin, for two never mix."""
+    return folder / "export" / re.sub(r"[^\w.-]", "_", settings.ledger_origin)
 
 
 def free_port() -> int:

@@ -12,17 +12,21 @@ import signal
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from sqlalchemy import Engine
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from ledger.bell import BellServer
+from ledger.commands.inputs import UsageError, read_log_keys
 from ledger.errors import LedgerError, MalformedKey, RefusedToStart
 from ledger.head import FileHead, only_sequencer
 from ledger.note import SigningKey
 from ledger.sequencer import Sequencer, now_ms
 from ledger.stores.engine import open_engine
+from ledger.stores.publishing import exporting
 from ledger.stores.sql import SQLStore
 
 _SETTINGS = {
@@ -38,6 +42,12 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Declare what the command line may say; the environment says the rest."""
     for name, (variable, metavar, meaning) in _SETTINGS.items():
         parser.add_argument(f"--{name}", metavar=metavar, help=f"{meaning} (default: ${variable})")
+    parser.add_argument(
+        "--export", metavar="DIR", help="export into this folder as well (default: $LEDGER_EXPORT, or not)"
+    )
+    parser.add_argument(
+        "--keys", metavar="FILE", help="the keys to export (default: $LEDGER_PUBLIC_KEY_FILE, or our own)"
+    )
     parser.add_argument("--clock-offset", metavar="SECONDS", type=float, default=0.0, help="for demos: shift the clock")
     parser.add_argument("--clock-rate", metavar="N", type=int, default=1, help="for demos: N times as fast,")
     parser.add_argument("--clock-since", metavar="MS", type=int, default=0, help="from this time on, in ms since 1970")
@@ -62,7 +72,7 @@ def run(args: Namespace) -> int:
     offset_ms = int(args.clock_offset * 1000)
     head = FileHead(Path(values["head"]))
     try:
-        with only_sequencer(head):
+        with only_sequencer(head), _exporting(args, engine, key):
             bell = BellServer(Path(values["socket"]))
             try:
                 Sequencer(
@@ -76,6 +86,9 @@ def run(args: Namespace) -> int:
                 ).run(lambda: bool(stopping))
             finally:
                 bell.close()
+    except UsageError as e:
+        print(e, file=sys.stderr)
+        return 2
     except RefusedToStart as e:
         _report("sequencer.refused", why=str(e), way_out=e.way_out)
         return 3
@@ -85,6 +98,14 @@ def run(args: Namespace) -> int:
         return 1
     _report("sequencer.stopped")
     return 0
+
+
+def _exporting(args: Namespace, engine: Engine, key: SigningKey) -> AbstractContextManager[None]:
+    """Return what exports beside the sequencer: into no folder unless one is named."""
+    folder = args.export or os.environ.get("LEDGER_EXPORT")
+    named = args.keys or os.environ.get("LEDGER_PUBLIC_KEY_FILE")
+    keys = read_log_keys(named) if named else [key.verifier_key]
+    return exporting(engine, Path(folder) if folder else None, keys, _report)
 
 
 def _settings(args: Namespace, environment: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:

@@ -11,11 +11,13 @@ import time
 
 import pytest
 
+from ledger.audit import audit_log
 from ledger.bell import Bell
 from ledger.checkpoint import parse_checkpoint
 from ledger.merkle import leaf_hash, verify_inclusion
 from ledger.note import SigningKey, parse_note
 from ledger.reader import LogReader
+from ledger.source import FolderSource
 from ledger.stores.engine import recording
 from ledger.stores.sql import add_pending
 from tests.ledger.workbench import KEY, ORIGIN, Log, event
@@ -278,3 +280,25 @@ def test_a_key_that_is_none_is_not_repeated(log, run):
     code, lines = run().result()
     assert code == 2
     assert secret.split("+")[-1][:20] not in "\n".join(lines)
+
+
+def test_it_exports_beside_its_work_and_a_last_time_when_it_ends(log, run, bell, tmp_path):
+    folder = tmp_path / "export"
+    process = run(LEDGER_EXPORT=str(folder))
+    seal(log, bell)
+    wait_until(lambda: (folder / "checkpoint").exists())
+    for _ in range(3):
+        seal(log, bell)
+    code, lines = process.end()
+
+    assert (code, process.events(lines)) == (0, ["sequencer.started", "sequencer.stopped"])
+    assert (folder / "checkpoint").read_text() == log.store.newest_checkpoint()
+    assert audit_log(FolderSource(folder), KEY.verifier_key).checkpoint.size == 4
+
+
+def test_an_export_that_cannot_be_written_costs_the_log_nothing(log, run, bell, tmp_path):
+    (tmp_path / "file").write_text("not a folder")
+    process = run(LEDGER_EXPORT=str(tmp_path / "file" / "export"))
+    seal(log, bell)
+    code, lines = process.end()
+    assert (code, process.events(lines)) == (0, ["export.failed", "sequencer.started", "sequencer.stopped"])

@@ -1,0 +1,60 @@
+"""What the export publishes of a log in a database."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from ledger.export import Exported, Exporter, FolderTaken, keys_file, only_exporter
+from ledger.export_loop import ExportLoop
+from ledger.note import VerifierKey
+from ledger.reader import LogReader
+from ledger.stores.opening import storage
+from ledger.stores.sql import SQLStore
+
+EVERY_SECONDS = 1.0
+LAST_STEP_SECONDS = 5.0  # less than the launcher's patience
+
+
+class DatabaseExporter(Exporter):
+    """Exports the log in the database behind `engine`; what the database raises comes as StoreError."""
+
+    def __init__(self, engine: Engine, folder: Path, keys: Sequence[VerifierKey]) -> None:
+        super().__init__(LogReader(SQLStore(engine)), folder, keys, lambda: {"keys": keys_file(keys)})
+
+    def step(self) -> Exported:
+        """See `Exporter`."""
+        with storage():
+            return super().step()
+
+
+@contextmanager
+def exporting(
+    engine: Engine, folder: Path | None, keys: Sequence[VerifierKey], report: Callable[..., None]
+) -> Iterator[None]:
+    """Export into `folder` once a second, in a thread beside whatever runs inside, and a last time after it. None: do not.
+
+    Nothing that goes wrong here comes out: a folder that cannot be written is reported, and the log goes on without it.
+    """
+    with ExitStack() as held:
+        try:
+            if folder is not None:
+                held.enter_context(only_exporter(folder))
+        except (FolderTaken, OSError) as e:
+            report("export.failed", why=f"{type(e).__name__}: {e}")
+            folder = None
+        if folder is None:
+            yield
+            return
+        loop = ExportLoop(DatabaseExporter(engine, folder, keys), EVERY_SECONDS, report)
+        thread = threading.Thread(
+            target=loop.run, name="export", daemon=True
+        )  # a hung disk must not keep us from ending
+        thread.start()
+        try:
+            yield
+        finally:
+            loop.stop()
+            thread.join(LAST_STEP_SECONDS)
