@@ -30,12 +30,14 @@ OPENERS = {
         "app.services.lab",
         "app.services.pharmacy",
         "app.services.fhir_import",
+        "app.services.fhir_sources",  # for an application, with its event
+        "app.services.fhir_events",
         "app.services.appeals",  # to whoever decides one, with its event
         "app.services.break_glass",  # a doctor's words, to the person and to whoever judges them, with its event
         "app.services.complaints",  # the own words; to whoever answers them, with its event
     },
     "open_event": {"app.services.events", "app.services.receipts", "app.services.audit_log"},
-    "read_event": {
+    "read_event": {"app.services.fhir_events", 
         "app.services.replaying",
         "app.services.versions",
         "app.services.receipts",
@@ -50,6 +52,8 @@ VAULT = {
     "app.services.events",
     "app.services.people",
     "app.services.versions",  # versions before the present one, sealed as they were
+    "app.services.audit_events",  # digests and entries of everything, and nothing that a payload holds
+    "app.services.audit_rows",
     "app.services.totp",  # the secret of one-time codes, which is no row that an event names
     "app.web.transaction",
 }
