@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from app.domain import waits
-from app.domain.waits import Pace, Range, Room, Turn
+from app.domain.waits import Pace, Range, Record, Room, Turn
 
 KINDS = ("steady", "fast", "slow", "erratic", "breaks", "late", "pool", "jumpy")
 ASKED_EVERY = 5.0
@@ -138,6 +138,12 @@ def cycles_before(who: Doctor, chance: random.Random) -> tuple[list[list[float]]
     return days, late
 
 
+def judged(turns: list[Turn], rooms: list[Room], now: float, before: Pace | None) -> Record:
+    """Return how a line did with its last calls."""
+    calls = waits.lately_called(turns, now)
+    return waits.judge([told for call in calls for told in waits.look_back(turns, rooms, call, before)])
+
+
 def line(kind: str, seed: int, *, others: list[list[float]] | None = None) -> list[tuple[Range | None, float]]:
     """Return what one line's people were told, each with how long it took."""
     chance = random.Random(f"{kind} {seed}")
@@ -163,8 +169,8 @@ def line(kind: str, seed: int, *, others: list[list[float]] | None = None) -> li
             for p in people
             if p.arrived_at <= now and (p.called_at is None or p.called_at > now) and p.place < mine.place
         )
-        record = waits.judge(turns, rooms, now, before=before)
-        found = waits.predict(turns, rooms, in_front, now, before=before, record=record)
+        record = judged(turns, rooms, now, before)
+        found = waits.predict(waits.know(turns, before), rooms, in_front, now, record=record)
         told.append((found, float(mine.called_at or 0) - now))
     return told
 

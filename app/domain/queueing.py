@@ -26,6 +26,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from fractions import Fraction
+from functools import lru_cache
 from math import ceil, floor
 from types import MappingProxyType
 
@@ -289,6 +290,7 @@ def order_key(place: Fraction) -> int:
     return ceil(place * PLACES_PER_NUMBER)
 
 
+@lru_cache(maxsize=16384)  # the same few hundred tickets of a day, read again and again
 def place_of(order_key: int) -> Fraction:
     """Return a stored place."""
     return Fraction(order_key, PLACES_PER_NUMBER)

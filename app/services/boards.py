@@ -240,42 +240,46 @@ FINDERS: tuple[Finder, ...] = (_by_phone_tail, _by_receipt, _by_slip, _by_ticket
 # Private
 
 
+_called_to, _own_room, _first_room = (Room.__table__.alias(name) for name in ("called_to", "own_room", "first_room"))
+_first, _origin = ClinicSession.__table__.alias("first"), Ticket.__table__.alias("origin")
+_VISITS = (
+    select(
+        Appointment.id, Appointment.state, Appointment.patient_ref, Appointment.starts_at,
+        Ticket.id.label("ticket_id"), Ticket.letter, Ticket.number, Ticket.state.label("ticket_state"),
+        Ticket.called_by, Ticket.called_at, Ticket.checked_in_at, Ticket.passes, Ticket.calls, Ticket.returns,
+        Ticket.order_key, Ticket.priority, Ticket.undo,
+        ClinicSession.id.label("session_id"), ClinicSession.queue_id, ClinicSession.kind,
+        ClinicSession.clinician_ref.label("sits"), ClinicSession.department_id,
+        Department.name_zh, Department.name_en, Staff.name_zh.label("staff_zh"), Staff.name_en.label("staff_en"),
+        _called_to.c.name_zh.label("called_zh"), _called_to.c.name_en.label("called_en"),
+        _own_room.c.name_zh.label("room_zh"), _own_room.c.name_en.label("room_en"),
+        _first_room.c.name_zh.label("first_zh"), _first_room.c.name_en.label("first_en"),
+        _origin.c.letter.label("origin_letter"), _origin.c.number.label("origin_number"),
+    )
+    .outerjoin(Ticket, Ticket.appointment_id == Appointment.id)
+    .join(ClinicSession, ClinicSession.id == func.coalesce(Ticket.session_id, Appointment.session_id))
+    .join(Department, Department.id == ClinicSession.department_id)
+    .join(Staff, Staff.ref == ClinicSession.clinician_ref)
+    .join(_own_room, _own_room.c.id == ClinicSession.room_id)
+    .outerjoin(_called_to, _called_to.c.id == Ticket.room_id)
+    .outerjoin(_first, _first.c.id == Ticket.moved_from)
+    .outerjoin(_first_room, _first_room.c.id == _first.c.room_id)
+    .outerjoin(_origin, _origin.c.id == Ticket.origin_id)
+    .order_by(Appointment.starts_at, Appointment.id)
+    .limit(MOST_ROWS)
+)  # fmt: skip
+
+
 def _rows(session: Session, clinic_id: str, now: datetime) -> list[DeskRow]:
     from_at, to_at = clinics.around_today(now)
-    called_to, own_room, first_room = (Room.__table__.alias(name) for name in ("called_to", "own_room", "first_room"))
-    first, origin = ClinicSession.__table__.alias("first"), Ticket.__table__.alias("origin")
     found = session.execute(
-        select(
-            Appointment.id, Appointment.state, Appointment.patient_ref, Appointment.starts_at,
-            Ticket.id.label("ticket_id"), Ticket.letter, Ticket.number, Ticket.state.label("ticket_state"),
-            Ticket.called_by, Ticket.called_at, Ticket.checked_in_at, Ticket.passes, Ticket.calls, Ticket.returns,
-            Ticket.order_key, Ticket.priority, Ticket.undo,
-            ClinicSession.id.label("session_id"), ClinicSession.queue_id, ClinicSession.kind,
-            ClinicSession.clinician_ref.label("sits"), ClinicSession.department_id,
-            Department.name_zh, Department.name_en, Staff.name_zh.label("staff_zh"), Staff.name_en.label("staff_en"),
-            called_to.c.name_zh.label("called_zh"), called_to.c.name_en.label("called_en"),
-            own_room.c.name_zh.label("room_zh"), own_room.c.name_en.label("room_en"),
-            first_room.c.name_zh.label("first_zh"), first_room.c.name_en.label("first_en"),
-            origin.c.letter.label("origin_letter"), origin.c.number.label("origin_number"),
-        )
-        .outerjoin(Ticket, Ticket.appointment_id == Appointment.id)
-        .join(ClinicSession, ClinicSession.id == func.coalesce(Ticket.session_id, Appointment.session_id))
-        .join(Department, Department.id == ClinicSession.department_id)
-        .join(Staff, Staff.ref == ClinicSession.clinician_ref)
-        .join(own_room, own_room.c.id == ClinicSession.room_id)
-        .outerjoin(called_to, called_to.c.id == Ticket.room_id)
-        .outerjoin(first, first.c.id == Ticket.moved_from)
-        .outerjoin(first_room, first_room.c.id == first.c.room_id)
-        .outerjoin(origin, origin.c.id == Ticket.origin_id)
-        .where(
+        _VISITS.where(
             Appointment.clinic_id == clinic_id,
             Appointment.starts_at >= from_at,
             Appointment.starts_at < to_at,
             or_(Appointment.state.in_(ON_DAY), Ticket.id.is_not(None)),
         )
-        .order_by(Appointment.starts_at, Appointment.id)
-        .limit(MOST_ROWS)
-    ).all()  # fmt: skip
+    ).all()
     before = _before(session, [row for row in found if row.ticket_state == "waiting"])
     return [_row(row, before) for row in found]
 

@@ -216,21 +216,22 @@ def of_people(session: Session, actor: Actor, now: datetime):  # type: ignore[no
     return or_(*whose) if whose else None
 
 
+_APPOINTMENTS = (
+    select(Appointment, Slot, ClinicSession, Clinic, Department, Room, Staff, Ticket)
+    .outerjoin(Slot, Slot.id == Appointment.slot_id)
+    .join(ClinicSession, ClinicSession.id == Appointment.session_id)
+    .join(Clinic, Clinic.id == Appointment.clinic_id)
+    .join(Department, Department.id == ClinicSession.department_id)
+    .join(Room, Room.id == ClinicSession.room_id)
+    .join(Staff, Staff.ref == ClinicSession.clinician_ref)
+    .outerjoin(Ticket, Ticket.appointment_id == Appointment.id)
+    .order_by(Appointment.starts_at, Appointment.id)
+)
+
+
 def views(session: Session, which, now: datetime, *, limit: int | None = None) -> list[AppointmentView]:  # type: ignore[no-untyped-def]
     """Return the appointments that `which` selects, by time, the first `limit`. The caller has decided who may see them."""
-    rows = session.execute(
-        select(Appointment, Slot, ClinicSession, Clinic, Department, Room, Staff, Ticket)
-        .outerjoin(Slot, Slot.id == Appointment.slot_id)
-        .join(ClinicSession, ClinicSession.id == Appointment.session_id)
-        .join(Clinic, Clinic.id == Appointment.clinic_id)
-        .join(Department, Department.id == ClinicSession.department_id)
-        .join(Room, Room.id == ClinicSession.room_id)
-        .join(Staff, Staff.ref == ClinicSession.clinician_ref)
-        .outerjoin(Ticket, Ticket.appointment_id == Appointment.id)
-        .where(which)
-        .order_by(Appointment.starts_at, Appointment.id)
-        .limit(limit)
-    ).all()
+    rows = session.execute(_APPOINTMENTS.where(which).limit(limit)).all()
     return [_view(*row, now) for row in rows]
 
 

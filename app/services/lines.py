@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.domain import queueing as rules
@@ -21,12 +21,12 @@ from app.domain.errors import NotFound
 from app.domain.priorities import CLASSES, rank_of
 from app.domain.queueing import QueueEntry
 from app.domain.tickets import format_ticket
-from app.models import Appointment, ClinicSession, Queue, QueueLine, Ticket
+from app.models import Appointment, ClinicSession, Prepared, Queue, QueueLine, Ticket
 from app.services import clinics, rights
 from app.services.clinics import SessionView
 from app.services.ticket_views import TicketView as TicketView
 from app.services.ticket_views import number_of as number_of
-from app.services.ticket_views import views
+from app.services.ticket_views import views, views_of
 
 ACTIVE = tuple(sorted(state.value for state in rules.ACTIVE))
 IN_ROOM = ("called", "serving")
@@ -58,7 +58,7 @@ class LineView:
 def ticket(session: Session, ticket_id: str, now: datetime) -> TicketView:
     """Return one ticket with its position. The caller has decided who may see it. Raises NotFound."""
     session.flush()
-    found = views(session, Ticket.id == ticket_id)
+    found = views_of(session, [ticket_id])
     if not found:
         raise NotFound()
     return _placed(session, found)[0]
@@ -73,13 +73,22 @@ def position(session: Session, actor: Actor, ticket_id: str, now: datetime) -> T
     return ticket(session, ticket_id, now)
 
 
+_TICKETS_OF = Prepared(
+    select(Ticket.id).where(
+        Ticket.patient_ref == bindparam("patient"),
+        or_(*(Ticket.state == state for state in ACTIVE)),
+        Ticket.checked_in_at > bindparam("after", type_=Ticket.checked_in_at.type),
+    )
+)
+
+
 def tickets_of(session: Session, actor: Actor, now: datetime) -> list[TicketView]:
     """Return every ticket of the account's people that something is still to come of, whoever's turn is nearest first."""
     since = dict(rights.reached(session, actor, now))
-    if not since:
-        return []
-    mine = and_(Ticket.patient_ref.in_(since), Ticket.state.in_(ACTIVE), Ticket.checked_in_at > now - ACTIVE_FOR)
-    found = _placed(session, views(session, mine))
+    session.flush()
+    connection = session.connection()
+    ids = [row.id for ref in since for row in _TICKETS_OF.all(connection, patient=ref, after=now - ACTIVE_FOR)]
+    found = _placed(session, views_of(session, ids))
     return [t for t in found if (opens := since[t.patient_ref]) is None or t.checked_in_at >= opens]
 
 
@@ -188,26 +197,37 @@ def entry_of(row: Ticket) -> QueueEntry:
     )
 
 
+_ENTRIES = Prepared(
+    select(Ticket.id, Ticket.number, Ticket.order_key, Ticket.priority, Ticket.passes, Ticket.returns)
+    .where(
+        Ticket.queue_id == bindparam("queue"),
+        Ticket.state == "waiting",
+        Ticket.clinician_ref.is_not_distinct_from(bindparam("clinician")),
+    )
+    .order_by(Ticket.order_key, Ticket.number, Ticket.id)  # as the rules sort them, who then have little to sort
+)
+
+
 def entries(session: Session, queue_id: str, clinician_ref: str | None) -> list[QueueEntry]:
     """Return who waits in a line, by the index on queue and state: a few columns of a few dozen rows."""
-    rows = session.execute(
-        select(Ticket.id, Ticket.number, Ticket.order_key, Ticket.priority, Ticket.passes, Ticket.returns).where(
-            Ticket.queue_id == queue_id, Ticket.state == "waiting", _of_line(clinician_ref)
-        )
-    )
+    session.flush()
     return [
         QueueEntry(
             row.id, row.number, rules.place_of(row.order_key), rules.State.WAITING, rank_of(row.priority), row.passes,
             row.returns,
         )
-        for row in rows
+        for row in _ENTRIES.all(session.connection(), queue=queue_id, clinician=clinician_ref)
     ]  # fmt: skip
+
+
+_RECENT = Prepared(select(QueueLine.recent).where(QueueLine.key == bindparam("key")))
 
 
 def recent_calls(session: Session, queue_id: str, clinician_ref: str | None) -> list[tuple[str, rules.Turn]]:
     """Return a line's last calls, which its cap looks at."""
-    kept = session.scalar(select(QueueLine.recent).where(QueueLine.key == line_key(queue_id, clinician_ref)))
-    return [(ticket_id, rules.Turn(turn)) for ticket_id, turn in kept or ()]
+    session.flush()
+    kept = _RECENT.first(session.connection(), key=line_key(queue_id, clinician_ref))
+    return [(ticket_id, rules.Turn(turn)) for ticket_id, turn in (kept.recent if kept else None) or ()]
 
 
 def in_order(session: Session, queue_id: str, clinician_ref: str | None) -> list[QueueEntry]:
@@ -253,16 +273,19 @@ class _Favoured(NamedTuple):
     called_at: datetime
 
 
-def _called_out_of_turn(session: Session, queue_id: str, clinician_ref: str | None) -> list[_Favoured]:
-    rows = session.execute(
-        select(Ticket.id, Ticket.priority, Ticket.order_key, Ticket.number, Ticket.called_at).where(
-            Ticket.queue_id == queue_id,
-            _of_line(clinician_ref),
-            Ticket.turn.in_(("favoured", "emergency")),
-            Ticket.priority.is_not(None),
-            Ticket.called_at.is_not(None),
-        )
+_OUT_OF_TURN = Prepared(
+    select(Ticket.id, Ticket.priority, Ticket.order_key, Ticket.number, Ticket.called_at).where(
+        Ticket.queue_id == bindparam("queue"),
+        Ticket.clinician_ref.is_not_distinct_from(bindparam("clinician")),
+        or_(Ticket.turn == "favoured", Ticket.turn == "emergency"),
+        Ticket.priority.is_not(None),
+        Ticket.called_at.is_not(None),
     )
+)
+
+
+def _called_out_of_turn(session: Session, queue_id: str, clinician_ref: str | None) -> list[_Favoured]:
+    rows = _OUT_OF_TURN.all(session.connection(), queue=queue_id, clinician=clinician_ref)
     return [_Favoured(row.id, row.priority, (row.order_key, row.number), row.called_at) for row in rows]
 
 
@@ -277,10 +300,17 @@ def _overtaken(
     return tuple((code, counts[code]) for code in CLASSES if counts[code])
 
 
-def _calling(session: Session, queue_id: str, clinician_ref: str | None) -> tuple[str, ...]:
-    rows = session.execute(
-        select(Ticket.letter, Ticket.number)
-        .where(Ticket.queue_id == queue_id, Ticket.state.in_(IN_ROOM), _of_line(clinician_ref))
-        .order_by(Ticket.called_at.desc())
+_CALLING = Prepared(
+    select(Ticket.letter, Ticket.number)
+    .where(
+        Ticket.queue_id == bindparam("queue"),
+        or_(*(Ticket.state == state for state in IN_ROOM)),
+        Ticket.clinician_ref.is_not_distinct_from(bindparam("clinician")),
     )
-    return tuple(format_ticket(letter, number) for letter, number in rows)
+    .order_by(Ticket.called_at.desc())
+)
+
+
+def _calling(session: Session, queue_id: str, clinician_ref: str | None) -> tuple[str, ...]:
+    rows = _CALLING.all(session.connection(), queue=queue_id, clinician=clinician_ref)
+    return tuple(format_ticket(row.letter, row.number) for row in rows)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
@@ -14,7 +14,7 @@ from app.domain.actor import Actor
 from app.domain.errors import AppointmentMoved, NotFound
 from app.domain.stopping import MoveOver
 from app.domain.tickets import format_ticket
-from app.models import Appointment, Clinic, ClinicSession, MoveOffer, Room, Slot, Staff, Ticket, projected
+from app.models import Appointment, Clinic, ClinicSession, MoveOffer, Prepared, Room, Slot, Staff, Ticket, projected
 from app.services import booking, clinics, events, identity, queueing, rights, stopping
 from app.services.clinics import Words
 from app.services.identity import Masked
@@ -52,8 +52,15 @@ class MoveView:
         return self.state == "open" and self.to_doctor is not None
 
 
+_ANY = Prepared(select(MoveOffer.id).where(MoveOffer.patient_ref == bindparam("patient")).limit(1))
+
+
 def offers_of(session: Session, actor: Actor, now: datetime) -> list[MoveView]:
     """Return what the account's people have not answered, also where the time for it is over."""
+    session.flush()
+    connection = session.connection()
+    if not any(_ANY.first(connection, patient=ref) for ref, _ in rights.reached(session, actor, now)):
+        return []
     mine = booking.of_people(session, actor, now)
     found = _views(session, mine, now) if mine is not None else []
     return [view for view in found if view.state in ("open", "over")]

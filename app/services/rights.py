@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import date, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, bindparam, select
 from sqlalchemy.orm import Session
 
 from app.domain import access
@@ -19,7 +20,7 @@ from app.domain.access import Answer, BrokenGlass, Grant, Held, Part, Treating
 from app.domain.actor import Actor
 from app.domain.calendar import hospital_day
 from app.domain.errors import NotAllowed, NotFound, Refused
-from app.models import Appointment, BreakGlass, ClinicSession, Link, Patient, Permit, Ticket
+from app.models import Appointment, BreakGlass, ClinicSession, Link, Patient, Permit, Prepared, Ticket
 from app.services import identity, people
 
 TREATING_LOOKBACK = timedelta(days=3)  # longer than any treating relation can last
@@ -187,14 +188,26 @@ def see_own(
     return access.require(actor, access.SeeOwn(patient_ref, link, recorded_at, birth_on), now)
 
 
+_ACTIVE = Prepared(
+    select(Link.patient_ref)
+    .where(Link.account_ref == bindparam("account"), Link.state == "active")
+    .order_by(Link.created_at)
+)
+
+
 def reached(session: Session, actor: Actor, now: datetime) -> list[tuple[str, datetime | None]]:
     """Return who of the account's people its lists may show, and since when (None: all). A link says too little: a
-    guardian's reaches nothing once the child has grown up."""
+    guardian's reaches nothing once the child has grown up. A page that only reads asks for each of its lists, and is told
+    the same each time."""
+    told: dict[tuple[Any, ...], Any] = session.info.get("told", {})  # there in a reading session only
+    if (actor, now) in told:
+        return list(told[actor, now])
+    session.flush()
     found = []
-    active = select(Link.patient_ref).where(Link.account_ref == actor.ref, Link.state == "active")
-    for patient_ref in session.scalars(active.order_by(Link.created_at)).all():
+    for link in _ACTIVE.all(session.connection(), account=actor.ref):
         with suppress(NotFound, NotAllowed):
-            found.append((patient_ref, see_own(session, actor, patient_ref, now).since_at))
+            found.append((link.patient_ref, see_own(session, actor, link.patient_ref, now).since_at))
+    told[actor, now] = tuple(found)
     return found
 
 

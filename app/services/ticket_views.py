@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, bindparam, select
 from sqlalchemy.orm import Session
 
 from app.domain.tickets import format_ticket
-from app.models import Appointment, Clinic, ClinicSession, Department, Room, Staff, Ticket
+from app.models import Appointment, Clinic, ClinicSession, Department, Prepared, Room, Staff, Ticket
 from app.services.clinics import Words
 
 
@@ -66,25 +68,43 @@ _called_to, _own_room, _first_room = (Room.__table__.alias(name) for name in ("c
 _first, _origin = ClinicSession.__table__.alias("first"), Ticket.__table__.alias("origin")
 _TICKETS = (
     select(
-        Ticket,
+        Ticket.id,
+        Ticket.letter,
+        Ticket.number,
+        Ticket.state,
+        Ticket.patient_ref,
+        Ticket.appointment_id,
+        Ticket.session_id,
+        Ticket.queue_id,
+        Ticket.clinician_ref,
+        Ticket.passes,
+        Ticket.calls,
+        Ticket.method,
+        Ticket.checked_in_at,
+        Ticket.called_at,
+        Ticket.changed_at,
+        Ticket.queued_at,
+        Ticket.priority,
+        Ticket.undo,
         Appointment.starts_at,
         ClinicSession.clinic_id,
-        Clinic.name_zh,
-        Clinic.name_en,
-        Department.name_zh,
-        Department.name_en,
-        Staff.name_zh,
-        Staff.name_en,
-        _called_to.c.name_zh,
-        _called_to.c.name_en,
-        _own_room.c.name_zh,
-        _own_room.c.name_en,
-        _first_room.c.name_zh,
-        _first_room.c.name_en,
-        _origin.c.letter,
-        _origin.c.number,
         ClinicSession.late_minutes,
+        Clinic.name_zh.label("clinic_zh"),
+        Clinic.name_en.label("clinic_en"),
+        Department.name_zh.label("department_zh"),
+        Department.name_en.label("department_en"),
+        Staff.name_zh.label("doctor_zh"),
+        Staff.name_en.label("doctor_en"),
+        _called_to.c.name_zh.label("called_zh"),
+        _called_to.c.name_en.label("called_en"),
+        _own_room.c.name_zh.label("room_zh"),
+        _own_room.c.name_en.label("room_en"),
+        _first_room.c.name_zh.label("first_zh"),
+        _first_room.c.name_en.label("first_en"),
+        _origin.c.letter.label("origin_letter"),
+        _origin.c.number.label("origin_number"),
     )
+    .select_from(Ticket)
     .join(Appointment, Appointment.id == Ticket.appointment_id)
     .join(ClinicSession, ClinicSession.id == Ticket.session_id)
     .join(Clinic, Clinic.id == ClinicSession.clinic_id)
@@ -97,63 +117,55 @@ _TICKETS = (
     .outerjoin(_origin, _origin.c.id == Ticket.origin_id)
     .order_by(Ticket.order_key, Ticket.number, Ticket.id)
 )
+_BY_ID = Prepared(_TICKETS.where(Ticket.id == bindparam("ticket")))
 
 
 def views(session: Session, which: ColumnElement[bool]) -> list[TicketView]:
     """Return the tickets that a condition names, without their positions. The caller has decided who may see them."""
-    return [_view(*row) for row in session.execute(_TICKETS.where(which))]
+    return [_view(row) for row in session.execute(_TICKETS.where(which))]
 
 
-def _view(
-    row: Ticket,
-    starts_at: datetime,
-    clinic_id: str,
-    clinic_zh: str,
-    clinic_en: str,
-    department_zh: str,
-    department_en: str,
-    doctor_zh: str | None,
-    doctor_en: str | None,
-    called_zh: str | None,
-    called_en: str | None,
-    room_zh: str,
-    room_en: str,
-    first_zh: str | None,
-    first_en: str | None,
-    origin_letter: str | None,
-    origin_number: int | None,
-    late_minutes: int | None,
-) -> TicketView:
-    room = Words(called_zh, called_en or "") if called_zh is not None else None
+def views_of(session: Session, ids: Iterable[str]) -> list[TicketView]:
+    """Return a few tickets by their ids, as `views` does; unknown ones are left out. What was changed is flushed before."""
+    connection = session.connection()
+    return [_view(row) for ticket_id in ids for row in _BY_ID.all(connection, ticket=ticket_id)]
+
+
+def _view(row: Any) -> TicketView:
+    room = _words(row.called_zh, row.called_en)
     if room is None and row.clinician_ref is not None:
-        room = Words(room_zh, room_en)
+        room = Words(row.room_zh, row.room_en)
     return TicketView(
         id=row.id,
-        ticket=number_of(row),
+        ticket=format_ticket(row.letter, row.number),
         number=row.number,
         state=row.state,
         patient_ref=row.patient_ref,
         appointment_id=row.appointment_id,
         session_id=row.session_id,
         queue_id=row.queue_id,
-        clinic_id=clinic_id,
+        clinic_id=row.clinic_id,
         clinician_ref=row.clinician_ref,
-        clinic=Words(clinic_zh, clinic_en),
-        department=Words(department_zh, department_en),
-        doctor=Words(doctor_zh, doctor_en or "") if doctor_zh is not None else None,
+        clinic=Words(row.clinic_zh, row.clinic_en),
+        department=Words(row.department_zh, row.department_en),
+        doctor=_words(row.doctor_zh, row.doctor_en),
         room=room,
         passes=row.passes,
         calls=row.calls,
         method=row.method,
-        starts_at=starts_at,
+        starts_at=row.starts_at,
         checked_in_at=row.checked_in_at,
         called_at=row.called_at,
         changed_at=row.changed_at,
         priority=row.priority,
         marks=(row.priority,) if row.priority else (),
-        origin=format_ticket(origin_letter, origin_number) if origin_letter and origin_number else "",
-        moved_from=Words(first_zh, first_en or "") if first_zh is not None else None,
+        origin=format_ticket(row.origin_letter, row.origin_number) if row.origin_letter else "",
+        moved_from=_words(row.first_zh, row.first_en),
         undoable=row.undo["act"] if row.undo else None,
-        late_minutes=late_minutes or 0,
+        late_minutes=row.late_minutes or 0,
         queued_at=row.queued_at or row.checked_in_at,
     )
+
+
+def _words(zh: str | None, en: str | None) -> Words | None:
+    return None if zh is None else Words(zh, en or "")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, bindparam, func, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -21,7 +21,7 @@ from app.domain.calendar import ONE_DAY, day_bounds, hospital_day
 from app.domain.errors import AlreadyBooked, Conflict, NotFound, SlotPast, SlotStopped, SlotTooFar
 from app.domain.ids import new_ref
 from app.domain.waitlist import InLine, OfferOver, WaitlistClosed, WaitlistFull, WaitlistNotNeeded
-from app.models import Appointment, Clinic, ClinicSession, Department, Slot, Staff, WaitlistEntry
+from app.models import Appointment, Clinic, ClinicSession, Department, Prepared, Slot, Staff, WaitlistEntry
 from app.services import availability, beside, booking, clinics, events, offers, rights, strikes
 from app.services.clinics import Words
 from app.services.sealing import seal_next
@@ -145,13 +145,19 @@ def accept(session: Session, actor: Actor, entry_id: str, now: datetime) -> str:
     return booking.confirm(session, actor, row.appointment_id, now).id
 
 
+_ANY = Prepared(select(WaitlistEntry.id).where(WaitlistEntry.patient_ref == bindparam("patient")).limit(1))
+
+
 def entries_of(session: Session, actor: Actor, now: datetime) -> list[EntryView]:
     """Return where the account's people stand in lines of today and later; of those that ended, today's lapsed ones."""
+    session.flush()
+    connection = session.connection()
     whose = [
         WaitlistEntry.patient_ref == ref
         if since_at is None
         else and_(WaitlistEntry.patient_ref == ref, WaitlistEntry.joined_at >= since_at)
         for ref, since_at in rights.reached(session, actor, now)
+        if _ANY.first(connection, patient=ref)
     ]
     if not whose:
         return []

@@ -8,8 +8,9 @@ reading of their line (P1); a worker that starts anew reads again, and says the 
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -19,13 +20,17 @@ from sqlalchemy.orm import Session
 
 from app.domain import waits as rules
 from app.domain.calendar import hospital_day
-from app.domain.waits import Pace, Range, Record, Room, Turn
+from app.domain.waits import Judged, Known, Range, Record, Room, Turn
 from app.models import ClinicSession, Queue, Ticket
 from app.models import Room as RoomRow
 from app.services.clinics import Words
 from app.services.lines import TicketView
 
 TODAY_FOR = timedelta(seconds=5)
+TODAY_ON_A_FAST_CLOCK = (
+    timedelta(minutes=1),
+    0.5,
+)  # of the hospital's time, and seconds of the machine's: a demo may run fast
 BEFORE_FOR = timedelta(hours=6)  # days that are over do not change
 DAYS_BEFORE = 8  # of the department, the newest
 MOST_TODAY = 300  # tickets of one line and day
@@ -37,13 +42,14 @@ MOST_KEPT = 2000
 
 @dataclass(frozen=True)
 class Line:
-    """What is known of one line at an instant, in minutes since `zero`."""
+    """What is known of one line at an instant, in minutes since `zero`. `judged` is what its last calls were told, by number
+    and instant of the call."""
 
     zero: datetime
-    turns: tuple[Turn, ...]
+    known: Known
     rooms: tuple[Room, ...]
-    before: Pace | None
     record: Record
+    judged: Mapping[tuple[int, float | None], list[Judged]]
 
 
 @dataclass(frozen=True)
@@ -68,17 +74,31 @@ class Kept:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._found: OrderedDict[tuple[Any, ...], tuple[datetime, Any]] = OrderedDict()
+        self._found: OrderedDict[tuple[Any, ...], tuple[datetime, float, Any]] = OrderedDict()
 
-    def get(self, key: tuple[Any, ...], now: datetime, keep_for: timedelta, read: Callable[[], Any]) -> Any:
-        """Return what `read` gave less than `keep_for` ago, else what it gives now."""
+    def get(
+        self,
+        key: tuple[Any, ...],
+        now: datetime,
+        keep_for: timedelta,
+        read: Callable[[Any], Any],
+        fast: tuple[timedelta, float] = (timedelta(0), 0.0),
+    ) -> Any:
+        """Return what `read` gave less than `keep_for` ago, else what it gives now; it takes what was kept before, or None.
+
+        `fast`: (the hospital's time, seconds of the machine's) within both of which it is kept as well.
+        """
+        machine = time.monotonic()
         with self._lock:
             found = self._found.get(key)
-        if found is not None and found[0] <= now < found[0] + keep_for:
-            return found[1]
-        fresh = read()
+        if found is not None:
+            read_at, machine_at, kept = found
+            age = now - read_at
+            if timedelta(0) <= age < keep_for or (timedelta(0) <= age < fast[0] and machine - machine_at < fast[1]):
+                return kept
+        fresh = read(found[2] if found is not None else None)
         with self._lock:
-            self._found[key] = (now, fresh)
+            self._found[key] = (now, machine, fresh)
             self._found.move_to_end(key)
             while len(self._found) > MOST_KEPT:
                 self._found.popitem(last=False)
@@ -97,9 +117,7 @@ def ranges(session: Session, tickets: Iterable[TicketView], now: datetime) -> di
     for ticket in tickets:
         if ticket.state == "waiting" and ticket.before is not None:
             line = line_of(session, ticket.queue_id, ticket.clinician_ref, now)
-            said = rules.predict(
-                line.turns, line.rooms, ticket.before, _minutes(line.zero, now), before=line.before, record=line.record
-            )
+            said = rules.predict(line.known, line.rooms, ticket.before, _minutes(line.zero, now), record=line.record)
             if said is not None:
                 found[ticket.id] = said
     return found
@@ -108,7 +126,11 @@ def ranges(session: Session, tickets: Iterable[TicketView], now: datetime) -> di
 def line_of(session: Session, queue_id: str, clinician_ref: str | None, now: datetime) -> Line:
     """Return what is known of a line; at most `TODAY_FOR` old."""
     line: Line = _kept.get(
-        ("line", queue_id, clinician_ref), now, TODAY_FOR, lambda: _read_line(session, queue_id, clinician_ref, now)
+        ("line", queue_id, clinician_ref),
+        now,
+        TODAY_FOR,
+        lambda last: _read_line(session, queue_id, clinician_ref, now, last.judged if last else {}),
+        TODAY_ON_A_FAST_CLOCK,
     )
     return line
 
@@ -134,7 +156,14 @@ def around(session: Session, tickets: Iterable[TicketView]) -> dict[str, Around]
 # Private
 
 
-def _read_line(session: Session, queue_id: str, clinician_ref: str | None, now: datetime) -> Line:
+def _read_line(
+    session: Session,
+    queue_id: str,
+    clinician_ref: str | None,
+    now: datetime,
+    judged: Mapping[tuple[int, float | None], list[Judged]],
+) -> Line:
+    """Return a line as it stands. A call that was `judged` before is not judged again: what was known then stays."""
     queue = session.get_one(Queue, queue_id)
     sittings = session.scalars(
         select(ClinicSession).where(ClinicSession.queue_id == queue_id).order_by(ClinicSession.starts_at)
@@ -152,7 +181,7 @@ def _read_line(session: Session, queue_id: str, clinician_ref: str | None, now: 
         ("before", queue.department_id, hospital_day(now)),
         now,
         BEFORE_FOR,
-        lambda: _read_before(session, queue.department_id, queue.day_on),
+        lambda _: _read_before(session, queue.department_id, queue.day_on),
     )
     rooms = tuple(_rooms(mine, turns, earlier, zero, now))
     names = {room.name for room in rooms}
@@ -161,7 +190,12 @@ def _read_line(session: Session, queue_id: str, clinician_ref: str | None, now: 
     ]
     everybody = [day for days in earlier.cycles.values() for day in days]
     before = rules.pace_before(own, everybody)
-    return Line(zero, turns, rooms, before, rules.judge(turns, rooms, _minutes(zero, now), before=before))
+    told = {}
+    for call in rules.lately_called(turns, _minutes(zero, now)):
+        key = call.number, call.called_at
+        told[key] = judged[key] if key in judged else rules.look_back(turns, rooms, call, before)
+    record = rules.judge([one for made in told.values() for one in made])
+    return Line(zero, rules.know(turns, before), rooms, record, told)
 
 
 def _read_before(session: Session, department_id: str, today_on: date) -> Before:

@@ -28,7 +28,7 @@ IDLE = {
     "staff": SITTING,  # long before, the page is locked: `app.domain.lockout`
     "screen": timedelta(days=90),
 }
-TOUCH_EVERY = timedelta(minutes=5)
+TOUCH_EVERY = timedelta(hours=1)  # of sessions that end after days without a look
 ROLE_ORDER: tuple[Role, ...] = ("admin", "auditor", "doctor", "desk", "lab", "pharmacist")
 
 

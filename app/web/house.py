@@ -33,7 +33,7 @@ class House:
     passwords: Any
     neighbour: Any
     clock: Callable[[], datetime]
-    recording: Callable[[Engine], Any]
+    recording: Callable[..., Any]
     reading: Callable[[Engine], Any]
     add_pending: Callable[[Any, bytes, int], int]
 
@@ -43,9 +43,11 @@ class House:
         self.bell.close()
 
     @contextmanager
-    def writing_session(self) -> Iterator[Session]:
-        """Open the one recording transaction of an act: gate, BEGIN IMMEDIATE; commits when the block ends well."""
-        with self.recording(self.engine) as connection:
+    def writing_session(self, *, durable: bool = True) -> Iterator[Session]:
+        """Open the one recording transaction of an act: gate, BEGIN IMMEDIATE; commits when the block ends well.
+
+        Not `durable`: a power cut may undo it. For what only says when somebody was last here."""
+        with self.recording(self.engine, durable=durable) as connection:
             session = self._session(connection)
             try:
                 yield session
@@ -59,6 +61,7 @@ class House:
         """Open a read transaction: a write inside fails."""
         with self.reading(self.engine) as connection:
             session = self._session(connection)
+            session.info["told"] = {}  # what services keep for as long as nothing can change
             try:
                 yield session
             finally:

@@ -80,7 +80,7 @@ def init_login(app: Flask) -> None:
         if found is None:
             return None
         if found.must_touch and not (door == "staff" and is_poll(req)):
-            with at_house.writing_session() as session:
+            with at_house.writing_session(durable=False) as session:
                 websessions.touch(session, token, now)
         return User(found)
 

@@ -73,8 +73,8 @@ def test_a_department_without_any_past_is_silent_at_first_and_right_as_often_lat
             now = mine.arrived_at
             turns = waiting_day.known_at(people, now)
             in_front = sum(1 for p in people[:n] if p.called_at is None or p.called_at > now)
-            record = waits.judge(turns, rooms, now, before=None)
-            found = waits.predict(turns, rooms, in_front, now, before=None, record=record)
+            record = waiting_day.judged(turns, rooms, now, None)
+            found = waits.predict(waits.know(turns, None), rooms, in_front, now, record=record)
             if len(waits.cycles_of(turns)) < waits.FEWEST_CYCLES:
                 assert found is None
             if mine.called_at is not None:
@@ -88,8 +88,8 @@ def test_a_department_without_any_past_is_silent_at_first_and_right_as_often_lat
 
 
 def test_the_range_follows_the_rooms_pace():
-    quick = waits.predict(worked([4.0, 5.0] * 6), [ROOM], 3, 54.0, before=None)
-    slow = waits.predict(worked([9.0, 11.0] * 6), [ROOM], 2, 120.0, before=None)
+    quick = waits.predict(waits.know(worked([4.0, 5.0] * 6), None), [ROOM], 3, 54.0)
+    slow = waits.predict(waits.know(worked([9.0, 11.0] * 6), None), [ROOM], 2, 120.0)
     assert quick is not None and quick.holds(16) and quick.width <= 12
     assert slow is not None and slow.holds(29)
 
@@ -97,31 +97,31 @@ def test_the_range_follows_the_rooms_pace():
 def test_two_rooms_are_about_twice_as_fast():
     turns = worked([8.0] * 10)
     other = [replace(turn, room="2") for turn in turns]
-    one = waits.predict(turns, [ROOM], 5, 81.0, before=KNOWN)
-    two = waits.predict([*turns, *other], [ROOM, Room("2", 0.0)], 5, 81.0, before=KNOWN)
+    one = waits.predict(waits.know(turns, KNOWN), [ROOM], 5, 81.0)
+    two = waits.predict(waits.know([*turns, *other], KNOWN), [ROOM, Room("2", 0.0)], 5, 81.0)
     assert one is not None and two is not None
     assert two.high < one.high * 0.7
 
 
 def test_a_clinician_who_has_not_begun_is_waited_for():
     turns = [Turn(-20.0), Turn(-10.0)]
-    begins_soon = waits.predict(turns, [Room("1", 0.0)], 0, -10.0, before=KNOWN)
-    said_late = waits.predict(turns, [Room("1", 30.0)], 0, -10.0, before=KNOWN)
+    begins_soon = waits.predict(waits.know(turns, KNOWN), [Room("1", 0.0)], 0, -10.0)
+    said_late = waits.predict(waits.know(turns, KNOWN), [Room("1", 30.0)], 0, -10.0)
     assert begins_soon is not None and said_late is not None
     assert begins_soon.holds(11) and said_late.low >= 25 and said_late.holds(42)
 
 
 def test_a_clinician_who_comes_late_every_day_is_expected_late():
     late, give = waits.lateness([18.0, 22.0, 20.0, 19.0, 21.0, 24.0])
-    found = waits.predict([Turn(-20.0)], [Room("1", 0.0, late, give)], 0, -10.0, before=KNOWN)
+    found = waits.predict(waits.know([Turn(-20.0)], KNOWN), [Room("1", 0.0, late, give)], 0, -10.0)
     assert found is not None and found.holds(30) and found.low > 10
 
 
 def test_a_break_is_waited_for_and_a_room_that_calls_at_once_is_not():
     turns = worked([8.0] * 8)
     turns[-1] = replace(turns[-1], ended_at=70.0)
-    just_free = waits.predict(turns, [ROOM], 0, 70.5, before=KNOWN)
-    in_break = waits.predict(turns, [ROOM], 0, 77.0, before=KNOWN)
+    just_free = waits.predict(waits.know(turns, KNOWN), [ROOM], 0, 70.5)
+    in_break = waits.predict(waits.know(turns, KNOWN), [ROOM], 0, 77.0)
     assert just_free is not None and just_free.high <= 5
     assert in_break is not None and in_break.high > just_free.high
 
@@ -129,7 +129,7 @@ def test_a_break_is_waited_for_and_a_room_that_calls_at_once_is_not():
 def test_after_noon_the_morning_is_not_taken_for_a_break():
     turns = worked([8.0] * 8)
     turns[-1] = replace(turns[-1], ended_at=70.0)
-    found = waits.predict(turns, [Room("1", 240.0)], 0, 200.0, before=KNOWN)
+    found = waits.predict(waits.know(turns, KNOWN), [Room("1", 240.0)], 0, 200.0)
     assert found is not None and found.holds(42) and found.low >= 30
 
 
@@ -151,15 +151,15 @@ def test_others_who_come_in_before_are_counted_once_they_have_been_seen():
 
 
 def test_no_room_no_range():
-    assert waits.predict(worked([8.0] * 12), [], 2, 97.0, before=KNOWN) is None
+    assert waits.predict(waits.know(worked([8.0] * 12), KNOWN), [], 2, 97.0) is None
 
 
 def test_too_little_known_no_range():
-    assert waits.predict(worked([8.0, 8.0]), [ROOM], 2, 17.0, before=None) is None
+    assert waits.predict(waits.know(worked([8.0, 8.0]), None), [ROOM], 2, 17.0) is None
 
 
 def test_a_range_of_more_than_half_an_hour_is_not_shown():
-    assert waits.predict(worked([8.0] * 8), [ROOM], 25, 64.0, before=KNOWN) is None
+    assert waits.predict(waits.know(worked([8.0] * 8), KNOWN), [ROOM], 25, 64.0) is None
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_a_range_of_more_than_half_an_hour_is_not_shown():
     ],
 )
 def test_a_line_that_was_wrong_too_often_or_too_vague_says_nothing(record, speaks):
-    found = waits.predict(worked([8.0] * 8), [ROOM], 2, 65.0, before=KNOWN, record=record)
+    found = waits.predict(waits.know(worked([8.0] * 8), KNOWN), [ROOM], 2, 65.0, record=record)
     assert (found is not None) is speaks
 
 
@@ -183,7 +183,7 @@ def test_a_line_whose_past_calls_came_as_nobody_could_foresee_judges_itself_out(
         came, lasts = n * 20.0, chance.choice((0.5, 1.0, 45.0))
         turns.append(Turn(came, max(at, came), max(at, came) + lasts, "1"))
         at = max(at, came) + lasts
-    record = waits.judge(turns, [ROOM], at, before=Pace(3.0, 1.0, 0.2, 50))
+    record = waiting_day.judged(turns, [ROOM], at, Pace(3.0, 1.0, 0.2, 50))
     assert not waits.is_trusted(record) or record.stretch > 1.2
 
 
@@ -227,10 +227,10 @@ def test_whatever_a_line_did_a_range_is_whole_minutes_that_make_sense_and_the_sa
 ):
     turns, now = line
     open_rooms = [Room(str(n + 1), 0.0) for n in range(rooms)]
-    record = waits.judge(turns, open_rooms, now, before=before)
-    found = waits.predict(turns, open_rooms, in_front, now, before=before, record=record)
-    assert record == waits.judge(list(turns), open_rooms, now, before=before)
-    assert found == waits.predict(turns, open_rooms, in_front, now, before=before, record=record)
+    record = waiting_day.judged(turns, open_rooms, now, before)
+    found = waits.predict(waits.know(turns, before), open_rooms, in_front, now, record=record)
+    assert record == waiting_day.judged(list(turns), open_rooms, now, before)
+    assert found == waits.predict(waits.know(turns, before), open_rooms, in_front, now, record=record)
     if found is not None:
         assert 0 <= found.low < found.high and found.width <= waits.WIDEST
 
@@ -239,8 +239,8 @@ def test_whatever_a_line_did_a_range_is_whole_minutes_that_make_sense_and_the_sa
 @settings(max_examples=40, deadline=None)
 def test_more_people_in_front_never_mean_an_earlier_call(in_front, more):
     turns = worked([8.0, 7.0, 9.0] * 4)
-    fewer = waits.predict(turns, [ROOM], in_front, 98.0, before=KNOWN)
-    further = waits.predict(turns, [ROOM], in_front + more, 98.0, before=KNOWN)
+    fewer = waits.predict(waits.know(turns, KNOWN), [ROOM], in_front, 98.0)
+    further = waits.predict(waits.know(turns, KNOWN), [ROOM], in_front + more, 98.0)
     if fewer is not None and further is not None:
         assert further.low >= fewer.low and further.high >= fewer.high
 
@@ -254,3 +254,50 @@ def test_coverage_counts_what_was_said_and_leaves_out_what_was_not():
     assert waits.coverage([None], [3.0]) == (1.0, 0.0)
     with pytest.raises(ValueError):
         waits.coverage([None], [])
+
+
+def growth_by_definition(turns):
+    """Everybody compared with everybody."""
+    stood = called = 20.0
+    for turn in turns:
+        for other in turns if turn.called_at is not None else ():
+            is_before = other.called_at is not None and other.called_at < turn.called_at
+            called += is_before and other.called_at >= turn.arrived_at
+            stood += (
+                (other.arrived_at, other.number) < (turn.arrived_at, turn.number)
+                and (other.called_at is None or other.called_at >= turn.arrived_at)
+                and (other.ended_at is None or other.ended_at >= turn.arrived_at)
+                and (is_before or other.called_at is None)
+            )
+    return min(1.5, max(0.7, called / stood))
+
+
+minutes = st.integers(0, 30).map(float)
+some_turns = st.lists(st.tuples(minutes, st.none() | minutes, st.none() | minutes), max_size=30).map(
+    lambda drawn: [
+        Turn(
+            arrived,
+            None if wait is None else arrived + wait,
+            None if stay is None else arrived + (wait or 0.0) + stay,
+            "1",
+            number,
+        )
+        for number, (arrived, wait, stay) in enumerate(drawn)
+    ]
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(some_turns)
+def test_growth_counts_each_wait_as_its_definition_does(turns):
+    assert waits.growth_of(turns) == pytest.approx(growth_by_definition(turns))
+
+
+def test_what_a_call_was_told_stays_whatever_comes_later():
+    turns = worked([8.0, 6.0, 9.0, 7.0, 8.0, 10.0, 8.0, 7.0])
+    call = turns[-2]
+    then = [turn for turn in turns if turn.arrived_at <= call.called_at]
+
+    later = [*turns, Turn(call.called_at + 1, call.called_at + 2, call.called_at + 30, "1", 99)]
+
+    assert waits.look_back(then, [ROOM], call, KNOWN) == waits.look_back(later, [ROOM], call, KNOWN) != []

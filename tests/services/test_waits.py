@@ -124,6 +124,6 @@ def test_a_hundred_phones_read_the_line_once(ward, busy):
 def test_what_is_kept_is_bounded():
     kept, now = waits.Kept(), datetime(2026, 3, 2, tzinfo=UTC)
     for n in range(waits.MOST_KEPT + 50):
-        kept.get(("line", n), now, waits.TODAY_FOR, lambda n=n: n)
+        kept.get(("line", n), now, waits.TODAY_FOR, lambda _, n=n: n)
     assert len(kept._found) == waits.MOST_KEPT
-    assert kept.get(("line", 0), now, waits.TODAY_FOR, lambda: "read again") == "read again"
+    assert kept.get(("line", 0), now, waits.TODAY_FOR, lambda _: "read again") == "read again"
