@@ -41,6 +41,7 @@ class Log:
         self.key = SigningKey.generate(ORIGIN)
         self.store = SQLStore(self.engine)
         self.reader = LogReader(self.store)
+        self.sequencer_pid = 0
 
     def add(self, entries: list[bytes]) -> int:
         """Commit entries as pending, in one transaction; return the last one's serial."""
@@ -61,6 +62,7 @@ class Log:
             cwd=ROOT,
             stderr=subprocess.DEVNULL,
         )
+        self.sequencer_pid = process.pid
         try:
             serial = self.add([new_entry()])
             deadline = time.monotonic() + WAIT_SECONDS

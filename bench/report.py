@@ -1,4 +1,4 @@
-"""The figures as a page: `docs/benchmarks.md`."""
+"""The figures of the site as a section of `docs/benchmarks.md`."""
 
 from __future__ import annotations
 
@@ -73,8 +73,6 @@ def page(figures: Figures) -> str:
     machine = figures.machine
     shortfalls = verdict(figures)
     lines = [
-        "# Benchmarks",
-        "",
         f"Written by `make bench` on {figures.began_at:%Y-%m-%d, %H:%M} UTC; nothing here is timed in CI.",
         "",
         f"Machine: {machine.processor}, {machine.cores} cores, {machine.memory_gib:.0f} GiB; {machine.kernel};",

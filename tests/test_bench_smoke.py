@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bench import acts, bare, hospital, log, machine, report
+from bench import acts, bare, growth, hospital, ledger, ledger_report, log, machine, report, sections
 from bench.hospital import Count
 from bench.report import Figures, Run
 from bench.servers import bare as bare_server
@@ -88,3 +88,43 @@ def test_the_page_names_the_machine_and_the_day():
     page = report.page(figures)
     assert "2026-03-02, 10:30 UTC" in page and "gunicorn" in page and json.dumps(figures.machine.cores) in page
     assert "351 MiB, not 350" in page
+
+
+def test_every_round_that_is_measured_is_read_back_and_its_proofs_are_checked(tmp_path):
+    batches = ledger.rounds(tmp_path, {1: 2, 300: 2})
+    assert [(batch.entries, batch.checked) for batch in batches] == [(1, 2), (300, 600)]
+    assert all(batch.ratio > 0 for batch in batches)
+
+
+def test_a_log_filled_at_once_is_one_that_a_sequencer_goes_on_with_and_an_audit_finds_good(tmp_path):
+    sizes = growth.measure(tmp_path / "growth", 10_000, lambda _: None)
+    assert [size.entries for size in sizes] == [1_000, 10_000]
+    assert ledger.audited_per_second(tmp_path / "audit", 700) > 0
+    ledger_report.draw(sizes, tmp_path)
+    assert "10^4" not in (drawn := (tmp_path / ledger_report.PICTURE).read_text()) and "10,000" in drawn
+
+
+def test_the_receipt_that_is_measured_has_the_three_witnesses_that_its_policy_asks_for():
+    assert ledger.verify_ms(2) > 0
+
+
+def test_a_section_is_replaced_and_the_others_stay(tmp_path):
+    page = tmp_path / "page.md"
+    sections.put(page, "one", "first")
+    sections.put(page, "two", "second")
+    sections.put(page, "one", "again")
+    text = page.read_text()
+    assert "first" not in text and text.index("again") < text.index("second")
+    assert text.startswith("# Benchmarks\n")
+
+
+def test_the_section_of_the_ledger_says_where_it_falls_short():
+    figures = ledger.Figures(machine.describe(), datetime(2026, 3, 2, tzinfo=UTC), audit_per_second=1e6)
+    assert "In this run all of it holds." in ledger_report.text(figures)
+    figures.batches = [ledger.Batch(256, 3, 1.0, 5.0, 1.0, 0.17, 768)]
+    figures.act_p50_ms, figures.growth = (
+        9.0,
+        [growth.Size(1000, 1, 1, 0.1, 9, 60, 1), growth.Size(10**7, 1, 2, 2, 300, 90, 1)],
+    )
+    assert len(ledger_report.verdict(figures)) == 6
+    assert "0.17 of the bare insert, not 0.25" in ledger_report.text(figures)
