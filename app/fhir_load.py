@@ -75,6 +75,9 @@ def say(report: Report, limit: int | None = 10) -> Iterator[str]:
         f"kept unverified: {report.unverified} people without a usable document, "
         f"{report.unusable_ids} of them with an ID number that does not hold"
     )
+    absent = report.count("absent")
+    if absent:
+        yield f"states that there is nothing: {_counts(absent)}"
     yield f"unsupported: {_counts(report.batch.unsupported)}"
     yield from _troubles("without a person", report.without_person, limit)
     yield from _troubles("broken", report.broken, limit)

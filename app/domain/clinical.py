@@ -5,7 +5,7 @@
     prescription   {lines: [{name, dose, frequency, days}], steps: […]}; of an imported one `days` is null and `dose` its whole text
     report         {title_zh, title_en, order: [ids of its observations]}; an imported one may have {conclusion} too
     observation    {code, name_zh, name_en, value, unit, low, high, flag}; an imported one may have {range_text, remark, parts: […]}
-    allergy        {substance, name_zh, name_en, note}
+    allergy        {substance, name_zh, name_en, note}; an imported one may have {code, system, reactions, severity, status}
 
 A laboratory's report and its values have {shown_from} too: from when the person sees them. `value_en` is a result in words.
 
@@ -44,7 +44,7 @@ class Kind(StrEnum):
 
 
 VOID = frozenset(
-    {"entered-in-error", "cancelled"}
+    {"entered-in-error", "cancelled", "refuted"}
 )  # statuses whose content no longer counts: shown as such, never drawn
 
 

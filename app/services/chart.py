@@ -227,12 +227,16 @@ def lay_out(
         reports=_reports(opened, ordered.versions),
         trends=trends(opened, series),
         event_id=event_id,
-        allergies=tuple(allergy(o.content, o.row.recorded_at) for o in opened if o.row.kind == Kind.ALLERGY),
+        allergies=tuple(allergy(o.content, o.row.recorded_at) for o in opened if _is_allergy(o)),
         orders=ordered.orders,
         problems=ordered.problems,
         immunizations=ordered.immunizations,
         papers=ordered.papers,
     )
+
+
+def _is_allergy(one: Opened) -> bool:
+    return one.row.kind == Kind.ALLERGY and one.row.status not in clinical.VOID
 
 
 def allergy(content: dict[str, Any], at: datetime) -> Allergy:

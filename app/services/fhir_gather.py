@@ -20,6 +20,7 @@ from app.domain.fhir.parse import (
 )
 from app.domain.fhir.read import references
 
+OF_PATIENT = ("AllergyIntolerance", "Immunization")
 LINES = (".ndjson", ".jsonl")
 MOST_RESOURCES = 500_000  # that one run holds in memory; a larger delivery is loaded folder by folder
 OTHER_FILE = "(no JSON file)"
@@ -123,7 +124,7 @@ def _take(batch: Batch, found: Found) -> None:
 
 
 def _group(batch: Batch) -> None:
-    """Sort what was found by person, by the reference `subject`."""
+    """Sort what was found by person, by the reference `subject`, or `patient` where the type calls it that."""
     for found in batch.index:
         if found.type in HELPING:
             continue
@@ -131,7 +132,7 @@ def _group(batch: Batch) -> None:
             _group_of(batch, found.address).patient = found
             continue
         try:
-            subjects = references(found.resource, "subject")
+            subjects = references(found.resource, "patient" if found.type in OF_PATIENT else "subject")
         except BrokenFHIR as broken:
             batch.broken.append(Trouble(found.file, f"{found.type}: {broken.why}"))
             continue

@@ -18,15 +18,29 @@ from sqlalchemy.orm import Session
 from app.domain.actor import Actor
 from app.domain.calendar import hospital_day
 from app.domain.clinical import Kind
-from app.domain.fhir import read
-from app.domain.fhir.parse import BrokenFHIR, Found, Index, content_of
+from app.domain.fhir import read, read_lists
+from app.domain.fhir.parse import BrokenFHIR, Found, Index, Resource, content_of
+from app.domain.fhir.read_lists import Listed
 from app.domain.ids import new_ref
 from app.domain.names import match_key
-from app.models import Bound, ClinicalRecord, ImportedResource, Patient, Visit, from_ms, projected
-from app.services import events, people
+from app.models import (
+    Bound,
+    ClinicalRecord,
+    Document,
+    Immunization,
+    ImportedResource,
+    Patient,
+    Problem,
+    Visit,
+    from_ms,
+    projected,
+)
+from app.services import attachments, events, people, series
 from app.services.fhir_gather import Group, Trouble
 from app.services.sealing import open_payload, seal_next, vault_of
 
+RECORDS = ("Observation", "MedicationRequest", "MedicationStatement", "AllergyIntolerance")
+LISTS: dict[str, type[Any]] = {"problem": Problem, "immunization": Immunization, "document": Document}
 LONG_AGO = from_ms(0)  # when something of no known day was recorded: before any link
 
 
@@ -38,6 +52,7 @@ class Loaded:
     new: Counter[str] = field(default_factory=Counter)
     changed: Counter[str] = field(default_factory=Counter)
     unchanged: Counter[str] = field(default_factory=Counter)
+    absent: Counter[str] = field(default_factory=Counter)  # what states that there is nothing to state
     is_unverified: bool = False
     has_unusable_id: bool = False
     broken: list[Trouble] = field(default_factory=list)
@@ -87,6 +102,9 @@ class _Loading:
             self._guarded(found, patient, self._visit)
         self.session.flush()
         self._records(patient, by_type)
+        for kind in ("Condition", "Immunization", "DocumentReference"):
+            for found in by_type.get(kind, ()):
+                self._guarded(found, patient, self._listed)
         if self.rows:
             self.session.flush()
             detail = {"count": len(self.rows), "kept_unverified": int(self.done.is_unverified)}
@@ -195,7 +213,7 @@ class _Loading:
         An observation belongs to the first report that names it, and to that report's visit where it names none itself.
         """
         reports: dict[str, ClinicalRecord] = {}
-        wanted = [f for kind in ("Observation", "MedicationRequest") for f in by_type.get(kind, ())]
+        wanted = [f for kind in RECORDS for f in by_type.get(kind, ())]
         ids: dict[str, str] = {}
         for found in by_type.get("Observation", ()):
             known = self._mine(found.address, patient)
@@ -213,6 +231,9 @@ class _Loading:
         self.session.flush()
         for found in wanted:
             try:
+                if read_lists.is_absence(found.resource):
+                    self.done.absent[found.type] += 1
+                    continue
                 report = reports.get(found.address)
                 visit_id = self._visit_of(found, patient) or (report.visit_id if report else None)
                 row_id = ids.get(found.address)
@@ -223,10 +244,71 @@ class _Loading:
     def _read(self, found: Found) -> read.Record:
         if found.type == "Observation":
             return read.read_observation(found.resource)
+        if found.type == "AllergyIntolerance":
+            return read_lists.read_allergy(found.resource)
         medications = read.references(found.resource, "medicationReference")
-        target = self.index.resolve(medications[0], found) if medications else None
-        medication = target.resource if target and target.type == "Medication" else None
+        medication = self._target(found, medications[:1], "Medication")
+        if found.type == "MedicationStatement":
+            return read_lists.read_statement(found.resource, medication)
         return read.read_prescription(found.resource, medication)
+
+    def _target(self, found: Found, references: Sequence[str], kind: str) -> Resource | None:
+        """Return the resource of this type that a reference leads to, None where it is in no file."""
+        target = self.index.resolve(references[0], found) if references and references[0] else None
+        return target.resource if target and target.type == kind else None
+
+    def _listed(self, found: Found, patient: Patient) -> None:
+        """Load a row of a person's lists: new, changed or as it was."""
+        if read_lists.is_absence(found.resource):
+            self.done.absent[found.type] += 1
+            return
+        if found.type == "Condition":
+            said = read_lists.read_condition(found.resource)
+        elif found.type == "Immunization":
+            said = read_lists.read_immunization(found.resource)
+        else:
+            binary = self._target(found, [read_lists.document_address(found.resource)], "Binary")
+            said = read_lists.read_document(found.resource, binary)
+        known = self._own(found.address, patient)
+        fingerprint = self._hash([said.table, said.status, _at(said.at), said.payload])
+        if known is not None and known.content_hash == fingerprint:
+            self.done.unchanged[found.type] += 1
+            return
+        row = self.session.get(LISTS[said.table], known.row_id) if known else None
+        if said.table == "document":
+            row = self._document(said, row, patient, self._visit_of(found, patient))
+        else:
+            row = self._list_row(said, row, patient, self._visit_of(found, patient))
+            seal_next(self.session, row, said.payload)
+        self.rows.append(row)
+        self._remember(found, patient.ref, row.object_id, said.table, known, fingerprint)
+
+    def _list_row(self, said: Listed, row: Any, patient: Patient, visit_id: str | None) -> Any:
+        row = row or LISTS[said.table](id=new_ref(), patient_ref=patient.ref, source="import", author_ref=None)
+        row.status, row.visit_id, row.recorded_at = said.status, visit_id or row.visit_id, self._happened(said.at)
+        if isinstance(row, Immunization):
+            row.given_at = said.at
+        else:
+            row.changed_at = row.recorded_at
+        return row
+
+    def _document(self, said: Listed, old: Any, patient: Patient, visit_id: str | None) -> Document:
+        """Return the row of a document. Other bytes are another document: the one before stays, as superseded."""
+        if old is not None and open_payload(self.session, old)[0]["sha256"] == said.payload["sha256"]:
+            old.status, old.dated_at = said.status, said.at
+            seal_next(self.session, old, said.payload)
+            return old
+        if old is not None:
+            payload = open_payload(self.session, old)[0]
+            old.status = "superseded"
+            seal_next(self.session, old, payload)
+            self.rows.append(old)
+        row, content = attachments.write(
+            self.session, patient.ref, said.payload, said.data, self.now, visit_id=visit_id, dated_at=said.at,
+            recorded_at=self._happened(said.at), source="import", status=said.status,
+        )  # fmt: skip
+        self.rows.append(content)
+        return row
 
     def _record(
         self,
@@ -257,6 +339,8 @@ class _Loading:
             said.effective_at,
             self._happened(said.effective_at),
         )
+        if said.kind is Kind.OBSERVATION:
+            row.series = series.key_of(self.session, patient.ref, said.payload)
         seal_next(self.session, row, said.payload)
         self.rows.append(row)
         self._remember(found, patient.ref, row.id, said.kind.value, known, fingerprint)
@@ -275,7 +359,16 @@ class _Loading:
         return found
 
     def _visit_of(self, found: Found, patient: Patient) -> str | None:
-        for reference in read.references(found.resource, "encounter"):
+        name = "encounter"
+        if "context" in found.resource:  # MedicationStatement has one; DocumentReference a group with several
+            context = found.resource["context"]
+            name = "context" if not isinstance(context, dict) or "reference" in context else ""
+            if not name:
+                return self._visit_among(found, read.references(context, "encounter"), patient)
+        return self._visit_among(found, read.references(found.resource, name), patient)
+
+    def _visit_among(self, found: Found, references: Sequence[str], patient: Patient) -> str | None:
+        for reference in references:
             target = self.index.resolve(reference, found)
             known = self._mine(target.address if target else self.index.address_of(reference, found), patient)
             if known is not None and known.row_kind == "visit":

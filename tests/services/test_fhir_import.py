@@ -95,6 +95,7 @@ def test_all_of_hl7s_examples_load_with_a_report_and_twice_changes_nothing(hospi
     first = fhir_load.load(hospital, EXAMPLES, "")
     assert first.count("new") == {
         "Patient": 52, "Encounter": 11, "Observation": 148, "DiagnosticReport": 12, "MedicationRequest": 41,
+        "Condition": 16, "MedicationStatement": 8, "AllergyIntolerance": 6, "Immunization": 5,
     }  # fmt: skip
     assert (first.unverified, first.unusable_ids) == (52, 1)
     assert first.batch.unsupported["Practitioner"] == 76 and first.batch.unsupported["(no resourceType)"] == 1

@@ -20,8 +20,12 @@ LONGEST_NUMBER = 40  # characters of a decimal as written
 LARGEST_EXPONENT = 400  # HL7's own example has 1E-245
 DEEPEST_BUNDLE = 4
 
-SUPPORTED = ("Patient", "Encounter", "Observation", "DiagnosticReport", "MedicationRequest")
-HELPING = ("Medication",)  # names what a MedicationRequest refers to; no record by itself
+SUPPORTED = (
+    "Patient", "Encounter", "Observation", "DiagnosticReport", "MedicationRequest", "MedicationStatement", "Condition",
+    "AllergyIntolerance", "Immunization", "DocumentReference",
+)  # fmt: skip
+# Name what a prescription refers to, and hold a document's bytes; no record by themselves.
+HELPING = ("Medication", "Binary")
 
 Resource = dict[str, Any]
 

@@ -69,13 +69,13 @@ class Record:
 
 def read_person(patient: Resource, today_on: date) -> Person:
     """Return a Patient as a person; `today_on` is the hospital's day. Raises BrokenFHIR."""
-    birth_text = _text(patient, "birthDate")
+    birth_text = as_text(patient, "birthDate")
     birth_on = _day(birth_text) if _DAY.fullmatch(birth_text) else None
-    gender = _text(patient, "gender")
+    gender = as_text(patient, "gender")
     sex = Sex(gender) if gender in set(Sex) else Sex.UNKNOWN
     document, has_unusable_id = None, False
-    for identifier in _list(patient, "identifier"):
-        number = _text(identifier, "value").strip()
+    for identifier in as_list(patient, "identifier"):
+        number = as_text(identifier, "value").strip()
         if not _LOOKS_LIKE_RESIDENT_ID.fullmatch(number):
             continue
         try:
@@ -87,54 +87,54 @@ def read_person(patient: Resource, today_on: date) -> Person:
 
 def read_encounter(encounter: Resource) -> Encounter:
     """Return an Encounter as a visit. Raises BrokenFHIR."""
-    period = _dict(encounter, "period")
-    kind = _dict(encounter, "class")
-    provider = _dict(encounter, "serviceProvider")
-    reasons = [concept(reason) for reason in _list(encounter, "reasonCode")]
-    place = concept(_dict(encounter, "serviceType")) or _text(provider, "display")
-    status = _text(encounter, "status")
+    period = as_dict(encounter, "period")
+    kind = as_dict(encounter, "class")
+    provider = as_dict(encounter, "serviceProvider")
+    reasons = [concept(reason) for reason in as_list(encounter, "reasonCode")]
+    place = concept(as_dict(encounter, "serviceType")) or as_text(provider, "display")
+    status = as_text(encounter, "status")
     payload = {
         "place": place[:LONGEST_LABEL],
         "reason": "；".join(r for r in reasons if r)[:LONGEST_TEXT],
-        "class": (_text(kind, "display") or _text(kind, "code"))[:LONGEST_LABEL],
+        "class": (as_text(kind, "display") or as_text(kind, "code"))[:LONGEST_LABEL],
         "status": status[:LONGEST_LABEL],
     }
     state = "finished" if status == "finished" else "other"
-    return Encounter(state, instant_of(_text(period, "start")), instant_of(_text(period, "end")), payload)
+    return Encounter(state, instant_of(as_text(period, "start")), instant_of(as_text(period, "end")), payload)
 
 
 def read_observation(observation: Resource) -> Record:
     """Return an Observation with its components as parts. Raises BrokenFHIR."""
     payload = _measured(observation)
-    parts = [_measured(component) for component in _list(observation, "component")]
+    parts = [_measured(component) for component in as_list(observation, "component")]
     if parts:
         payload["parts"] = parts
     if parts and not payload["value"] and "remark" in payload:
         parts[-1].setdefault("remark", payload["remark"])  # what is said of all stands below the last
     if not payload["value"] and not parts:
-        payload["value"] = concept(_dict(observation, "dataAbsentReason")) or "—"
-    effective_at = instant_of(_text(observation, "effectiveDateTime")) or instant_of(
-        _text(observation, "effectiveInstant")
+        payload["value"] = concept(as_dict(observation, "dataAbsentReason")) or "—"
+    effective_at = instant_of(as_text(observation, "effectiveDateTime")) or instant_of(
+        as_text(observation, "effectiveInstant")
     )
     if effective_at is None:
-        period = _dict(observation, "effectivePeriod")
-        effective_at = instant_of(_text(period, "start")) or instant_of(_text(period, "end"))
-    return Record(Kind.OBSERVATION, _status(observation), effective_at, payload)
+        period = as_dict(observation, "effectivePeriod")
+        effective_at = instant_of(as_text(period, "start")) or instant_of(as_text(period, "end"))
+    return Record(Kind.OBSERVATION, status_of(observation), effective_at, payload)
 
 
 def read_report(report: Resource) -> Record:
     """Return a DiagnosticReport; which observations are its own, its references say. Raises BrokenFHIR."""
-    title = concept(_dict(report, "code"))[:LONGEST_LABEL]
-    codes = [concept(code) for code in _list(report, "conclusionCode")]
-    conclusion = "\n".join(text for text in (_text(report, "conclusion"), *codes) if text)[:LONGEST_TEXT]
-    period = _dict(report, "effectivePeriod")
+    title = concept(as_dict(report, "code"))[:LONGEST_LABEL]
+    codes = [concept(code) for code in as_list(report, "conclusionCode")]
+    conclusion = "\n".join(text for text in (as_text(report, "conclusion"), *codes) if text)[:LONGEST_TEXT]
+    period = as_dict(report, "effectivePeriod")
     effective_at = (
-        instant_of(_text(report, "effectiveDateTime"))
-        or instant_of(_text(period, "start"))
-        or instant_of(_text(report, "issued"))
+        instant_of(as_text(report, "effectiveDateTime"))
+        or instant_of(as_text(period, "start"))
+        or instant_of(as_text(report, "issued"))
     )
     payload = {"title_zh": title, "title_en": title, "conclusion": conclusion}
-    return Record(Kind.REPORT, _status(report), effective_at, payload)
+    return Record(Kind.REPORT, status_of(report), effective_at, payload)
 
 
 def read_prescription(request: Resource, medication: Resource | None) -> Record:
@@ -142,16 +142,16 @@ def read_prescription(request: Resource, medication: Resource | None) -> Record:
 
     Raises BrokenFHIR.
     """
-    reference = _dict(request, "medicationReference")
+    reference = as_dict(request, "medicationReference")
     name = (
-        concept(_dict(request, "medicationCodeableConcept"))
-        or (concept(_dict(medication, "code")) if medication else "")
-        or _text(reference, "display")
+        concept(as_dict(request, "medicationCodeableConcept"))
+        or (concept(as_dict(medication, "code")) if medication else "")
+        or as_text(reference, "display")
         or "—"
     )
-    doses = [_dosage(dosage) for dosage in _list(request, "dosageInstruction")]
-    duration = _dict(_dict(request, "dispenseRequest"), "expectedSupplyDuration")
-    days = _number(duration, "value") if _text(duration, "code") == "d" else None
+    doses = [dosage(one) for one in as_list(request, "dosageInstruction")]
+    duration = as_dict(as_dict(request, "dispenseRequest"), "expectedSupplyDuration")
+    days = _number(duration, "value") if as_text(duration, "code") == "d" else None
     is_whole = days is not None and days == days.to_integral_value() and 0 < days < 10000
     line = {
         "name": name[:LONGEST_LABEL],
@@ -159,7 +159,7 @@ def read_prescription(request: Resource, medication: Resource | None) -> Record:
         "frequency": "",
         "days": int(days) if days is not None and is_whole else None,
     }
-    return Record(Kind.PRESCRIPTION, _status(request), instant_of(_text(request, "authoredOn")), {"lines": [line]})
+    return Record(Kind.PRESCRIPTION, status_of(request), instant_of(as_text(request, "authoredOn")), {"lines": [line]})
 
 
 def references(resource: Resource, name: str) -> list[str]:
@@ -168,13 +168,13 @@ def references(resource: Resource, name: str) -> list[str]:
     targets = value if isinstance(value, list) else [value]
     if not all(isinstance(target, dict) for target in targets):
         raise BrokenFHIR(f"{name} is not a Reference")
-    return [reference for target in targets if (reference := _text(target, "reference"))]
+    return [reference for target in targets if (reference := as_text(target, "reference"))]
 
 
 def concept(value: Resource) -> str:
     """Return a CodeableConcept in words: its text, else a coding's display, else a code."""
-    codings = _list(value, "coding")
-    words = [_text(value, "text"), *(_text(c, "display") for c in codings), *(_text(c, "code") for c in codings)]
+    codings = as_list(value, "coding")
+    words = [as_text(value, "text"), *(as_text(c, "display") for c in codings), *(as_text(c, "code") for c in codings)]
     return next((" ".join(word.split()) for word in words if word.strip()), "")
 
 
@@ -197,24 +197,24 @@ def instant_of(text: str) -> datetime | None:
 
 def _measured(source: Resource) -> dict[str, Any]:
     """Return an Observation, or a component of one, as the payload of a measurement."""
-    code = _dict(source, "code")
-    codings = _list(code, "coding")
-    loinc = [c for c in codings if _text(c, "system") == "http://loinc.org"]
+    code = as_dict(source, "code")
+    codings = as_list(code, "coding")
+    loinc = [c for c in codings if as_text(c, "system") == "http://loinc.org"]
     name = concept(code)[:LONGEST_LABEL]
     value, unit, number = _value(source)
     low = high = None
     range_text = ""
-    for reference_range in _list(source, "referenceRange")[:1]:
-        low, high = _plain(_dict(reference_range, "low")), _plain(_dict(reference_range, "high"))
-        range_text = _text(reference_range, "text")[:LONGEST_LABEL]
+    for reference_range in as_list(source, "referenceRange")[:1]:
+        low, high = _plain(as_dict(reference_range, "low")), _plain(as_dict(reference_range, "high"))
+        range_text = as_text(reference_range, "text")[:LONGEST_LABEL]
     if low is not None and high is not None and low > high:
         raise BrokenFHIR("a reference range that ends below its beginning")
-    said = [_text(c, "code") for i in _list(source, "interpretation") for c in _list(i, "coding")]
+    said = [as_text(c, "code") for i in as_list(source, "interpretation") for c in as_list(i, "coding")]
     flag = next((FLAGS[word] for word in said if word in FLAGS), None)
     if flag is None and number is not None and (low is not None or high is not None):
         flag = lab.flag(number, low, high).value
     payload: dict[str, Any] = {
-        "code": next((_text(c, "code") for c in (*loinc, *codings)), "")[:LONGEST_LABEL],
+        "code": next((as_text(c, "code") for c in (*loinc, *codings)), "")[:LONGEST_LABEL],
         "name_zh": name,
         "name_en": name,
         "value": value[:LONGEST_TEXT],
@@ -225,8 +225,8 @@ def _measured(source: Resource) -> dict[str, Any]:
     }
     if range_text:
         payload["range_text"] = range_text
-    remarks = [concept(i) for i in _list(source, "interpretation")] if flag is None else []
-    remarks += [_text(note, "text") for note in _list(source, "note")]
+    remarks = [concept(i) for i in as_list(source, "interpretation")] if flag is None else []
+    remarks += [as_text(note, "text") for note in as_list(source, "note")]
     if any(remarks):
         payload["remark"] = "；".join(r for r in remarks if r)[:LONGEST_TEXT]
     return payload
@@ -234,60 +234,60 @@ def _measured(source: Resource) -> dict[str, Any]:
 
 def _value(source: Resource) -> tuple[str, str, Decimal | None]:
     """Return (value as it was written, unit, the number where it is exactly one) of whichever value[x] there is."""
-    quantity = _dict(source, "valueQuantity")
+    quantity = as_dict(source, "valueQuantity")
     if quantity:
         number = _number(quantity, "value")
-        comparator = _text(quantity, "comparator")
-        unit = _text(quantity, "unit") or _text(quantity, "code")
+        comparator = as_text(quantity, "comparator")
+        unit = as_text(quantity, "unit") or as_text(quantity, "code")
         return ("" if number is None else f"{comparator}{_written(number)}"), unit, None if comparator else number
     if "valueCodeableConcept" in source:
-        return concept(_dict(source, "valueCodeableConcept")), "", None
+        return concept(as_dict(source, "valueCodeableConcept")), "", None
     for name in ("valueString", "valueDateTime", "valueTime"):
         if name in source:
-            return _text(source, name), "", None
+            return as_text(source, name), "", None
     if "valueInteger" in source:
         number = _number(source, "valueInteger")
         return ("" if number is None else _written(number)), "", number
     if "valueBoolean" in source:
         return ("✓" if source["valueBoolean"] is True else "✗"), "", None
     if "valueRange" in source:
-        low, high = (_dict(_dict(source, "valueRange"), end) for end in ("low", "high"))
+        low, high = (as_dict(as_dict(source, "valueRange"), end) for end in ("low", "high"))
         return f"{_quantity(low)}–{_quantity(high)}", "", None
     if "valueRatio" in source:
-        top, bottom = (_dict(_dict(source, "valueRatio"), end) for end in ("numerator", "denominator"))
+        top, bottom = (as_dict(as_dict(source, "valueRatio"), end) for end in ("numerator", "denominator"))
         return f"{_quantity(top)} : {_quantity(bottom)}", "", None
     if "valuePeriod" in source:
-        period = _dict(source, "valuePeriod")
-        return f"{_text(period, 'start')} – {_text(period, 'end')}", "", None
+        period = as_dict(source, "valuePeriod")
+        return f"{as_text(period, 'start')} – {as_text(period, 'end')}", "", None
     return ("∿" if "valueSampledData" in source else ""), "", None
 
 
 def _quantity(quantity: Resource) -> str:
     number = _number(quantity, "value")
-    unit = _text(quantity, "unit") or _text(quantity, "code")
+    unit = as_text(quantity, "unit") or as_text(quantity, "code")
     return " ".join(part for part in ("" if number is None else _written(number), unit) if part)
 
 
-def _dosage(dosage: Resource) -> str:
+def dosage(source: Resource) -> str:
     """Return a dosage in words: its own text, else dose and timing as far as they are words."""
-    text = _text(dosage, "text") or _text(dosage, "patientInstruction")
+    text = as_text(source, "text") or as_text(source, "patientInstruction")
     if text:
         return text
-    doses = [_quantity(_dict(rate, "doseQuantity")) for rate in _list(dosage, "doseAndRate")]
-    words = [*doses, concept(_dict(_dict(dosage, "timing"), "code")), concept(_dict(dosage, "route"))]
+    doses = [_quantity(as_dict(rate, "doseQuantity")) for rate in as_list(source, "doseAndRate")]
+    words = [*doses, concept(as_dict(as_dict(source, "timing"), "code")), concept(as_dict(source, "route"))]
     return "，".join(word for word in words if word)
 
 
 def _name(patient: Resource) -> str:
     """Return the name to be called by: the official one, else the usual, else the first; empty where there is none."""
     names = sorted(
-        (n for n in _list(patient, "name") if _text(n, "use") not in ("old", "maiden")),
-        key=lambda n: {"official": 0, "usual": 1}.get(_text(n, "use"), 2),
+        (n for n in as_list(patient, "name") if as_text(n, "use") not in ("old", "maiden")),
+        key=lambda n: {"official": 0, "usual": 1}.get(as_text(n, "use"), 2),
     )
     for name in names:
-        family, given = _text(name, "family"), " ".join(_texts(name, "given"))
+        family, given = as_text(name, "family"), " ".join(_texts(name, "given"))
         is_latin = (family + given).isascii()
-        whole = _text(name, "text") or (f"{given} {family}" if is_latin else family + given.replace(" ", "")).strip()
+        whole = as_text(name, "text") or (f"{given} {family}" if is_latin else family + given.replace(" ", "")).strip()
         if whole.strip():
             return _tidy_name(whole)
     return ""
@@ -303,9 +303,9 @@ def _tidy_name(name: str) -> str:
 def _phone(patient: Resource) -> str | None:
     """Return a number that a code can be sent to, in E.164. One without a country counts only if it is plainly a mainland
     mobile: a code sent to somebody else would open this record to them."""
-    for contact in _list(patient, "telecom"):
-        number = _text(contact, "value").strip()
-        if _text(contact, "system") != "phone" or _text(contact, "use") == "old":
+    for contact in as_list(patient, "telecom"):
+        number = as_text(contact, "value").strip()
+        if as_text(contact, "system") != "phone" or as_text(contact, "use") == "old":
             continue
         if number.startswith(("+", "00")) or _PLAIN_MOBILE.fullmatch(number):
             try:
@@ -315,8 +315,8 @@ def _phone(patient: Resource) -> str | None:
     return None
 
 
-def _status(resource: Resource) -> str:
-    return _text(resource, "status")[:LONGEST_LABEL] or "unknown"
+def status_of(resource: Resource) -> str:
+    return as_text(resource, "status")[:LONGEST_LABEL] or "unknown"
 
 
 def _written(number: Decimal) -> str:
@@ -336,7 +336,7 @@ def _day(text: str) -> date:
         raise BrokenFHIR("a date that is none") from None
 
 
-def _text(source: Resource, name: str) -> str:
+def as_text(source: Resource, name: str) -> str:
     value = source.get(name, "")
     if not isinstance(value, str):
         raise BrokenFHIR(f"{name} is not a text")
@@ -350,14 +350,14 @@ def _texts(source: Resource, name: str) -> list[str]:
     return [value for value in values if value]
 
 
-def _dict(source: Resource, name: str) -> Resource:
+def as_dict(source: Resource, name: str) -> Resource:
     value = source.get(name, {})
     if not isinstance(value, dict):
         raise BrokenFHIR(f"{name} is not an object")
     return value
 
 
-def _list(source: Resource, name: str) -> list[Resource]:
+def as_list(source: Resource, name: str) -> list[Resource]:
     values = source.get(name, [])
     if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
         raise BrokenFHIR(f"{name} is not a list of objects")
