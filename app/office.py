@@ -18,10 +18,10 @@ from sqlalchemy.orm import Session
 
 from app.domain.actor import SYSTEM
 from app.domain.calendar import instant
-from app.domain.errors import NotFound, Refused
+from app.domain.errors import BadInput, NotFound, Refused
 from app.domain.tickets import QUEUE_LETTERS
 from app.models import Clinic, Department, Room, Staff
-from app.services import outbox, planning, screens, staff
+from app.services import clients, outbox, planning, screens, staff
 from app.web.house import house
 
 PASSWORD_BYTES = 12
@@ -35,6 +35,8 @@ def office() -> Iterator[tuple[Session, datetime]]:
     try:
         with at_house.writing_session() as session:
             yield session, at_house.clock()
+    except BadInput:
+        raise
     except NotFound:
         raise click.ClickException("There is no such clinic, department, room or staff: `office` lists them.") from None
     except Refused as refused:
@@ -126,6 +128,29 @@ def init_office(app: Flask) -> None:
                 clinic_id=clinic, must_change_password=True,
             )  # fmt: skip
         click.echo(password)
+
+    @app.cli.command("add-client")
+    @click.argument("name_zh")
+    @click.argument("name_en")
+    @click.argument("redirects", nargs=-1, required=True)
+    def add_client(name_zh: str, name_en: str, redirects: tuple[str, ...]) -> None:
+        """Register an application that may ask patients to let it read their record over FHIR; REDIRECTS are the addresses that
+        codes are sent to, byte for byte. Prints its client_id."""
+        try:
+            with office() as (session, now):
+                client_id = clients.register(session, SYSTEM, name_zh, name_en, redirects, now)
+        except BadInput as wrong:
+            raise click.BadParameter(
+                "not of the form that it must have: see docs/fhir.md", param_hint=wrong.field
+            ) from None
+        click.echo(client_id)
+
+    @app.cli.command("disable-client")
+    @click.argument("client_id")
+    def disable_client(client_id: str) -> None:
+        """Take an application out of use: its tokens open nothing from now on."""
+        with office() as (session, now):
+            clients.disable(session, SYSTEM, client_id, now)
 
     @app.cli.command("reset-second-factor")
     @click.argument("login")

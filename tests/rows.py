@@ -57,7 +57,7 @@ class Row:
 
     def driver(self, audience: frozenset[str]) -> str:
         firsts = {"public": "anonymous", "patient": "a", "desk": "desk", "doctor": "chen", "lab": "lab", "pharmacist": "pharmacist", "auditor": "auditor",
-                  "admin": "admin", "screen": "screen"}  # fmt: skip
+                  "admin": "admin", "screen": "screen", "app": "app"}  # fmt: skip
         return self.by or next(actor for role, actor in firsts.items() if role in audience)
 
 
@@ -72,6 +72,8 @@ def expected(row: Row, audience: frozenset[str], actor: str, owner: str) -> int:
 def _default(row: Row, audience: frozenset[str], actor: str, owner: str) -> int:
     if "public" in audience:
         return OK
+    if "app" in audience:
+        return OK if actor == "app" else SIGN_IN
     if "patient" in audience:
         if actor not in PATIENTS:
             return SIGN_IN
@@ -263,14 +265,18 @@ ROWS: dict[str, Row] = {
     "screen.board_now": Row(),
     "log.ledger": Row(),
     "log.verify": Row(),
+    "log.saved": Row(),
+    "log.worker": Row(),
     "log.keys": Row(),
     "log.checkpoint": Row(but={"*": 404}),
     "log.tile": Row({"path": "0/000"}, but={"*": 404}),
 }
 
 # The rows of single slices, which take Row from here.
+from tests.rows_access import ROWS as ACCESS_ROWS  # noqa: E402
 from tests.rows_desk import ROWS as DESK_ROWS  # noqa: E402
 from tests.rows_fair import ROWS as FAIR_ROWS  # noqa: E402
+from tests.rows_fhir import ROWS as FHIR_ROWS  # noqa: E402
 from tests.rows_lab import ROWS as LAB_ROWS  # noqa: E402
 from tests.rows_messages import ROWS as MESSAGE_ROWS  # noqa: E402
 from tests.rows_people import ROWS as PEOPLE_ROWS  # noqa: E402
@@ -279,8 +285,10 @@ from tests.rows_staff import ROWS as STAFF_ROWS  # noqa: E402
 from tests.rows_wait import ROWS as WAIT_ROWS  # noqa: E402
 from tests.rows_ways import ROWS as WAYS_ROWS  # noqa: E402
 
+ROWS |= ACCESS_ROWS
 ROWS |= DESK_ROWS
 ROWS |= FAIR_ROWS
+ROWS |= FHIR_ROWS
 ROWS |= LAB_ROWS
 ROWS |= PEOPLE_ROWS
 ROWS |= QUEUE_ROWS

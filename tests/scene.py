@@ -23,16 +23,21 @@ from app.domain import clinical
 from app.domain.actor import SYSTEM, Actor
 from app.domain.clinical import Kind
 from app.domain.documents import parse_resident_id
+from app.domain.fhir.write import fhir_id
 from app.domain.ids import new_ref
+from app.domain.smart import TYPES
 from app.models import ClinicalRecord, Event, Patient
 from app.ports import WeChatIdentity
 from app.services import (
     accounts,
     booking,
     checkin,
+    clients,
     clinics,
     guardianship,
     identity,
+    oauth_grants,
+    oauth_tokens,
     people,
     planning,
     queueing,
@@ -46,10 +51,12 @@ from app.web.limits import limiter
 from tests.calling import with_pretend_wechat
 from tests.fixtures_visit import Person, Ward, build_ward
 from tests.people import CHILD_ID
+from tests.smart import REDIRECT, VERIFIER, challenge_of
 
 PATIENTS = ("a", "b", "guardian", "former", "claimant")
+APPS = ("app",)  # an application that Li let read her record
 STAFF = ("desk", "desk_elsewhere", "chen", "lin", "lab", "lab_elsewhere", "pharmacist", "auditor", "admin")
-ACTORS = ("anonymous", *PATIENTS, *STAFF, "screen")
+ACTORS = ("anonymous", *PATIENTS, *STAFF, "screen", *APPS)
 ROLE = {
     "desk": "desk",
     "desk_elsewhere": "desk",
@@ -107,7 +114,7 @@ class Scene:
             kept["department"] = self.ward.department
             kept["oauth"] = {"state": "state", "next": "/", "at": self.ward.now.timestamp()}
         kind = "patient" if actor in PATIENTS else "screen" if actor == "screen" else "staff"
-        if actor != "anonymous" and not is_api:
+        if actor not in ("anonymous", *APPS) and not is_api:
             path = {"patient": "/", "staff": "/staff", "screen": "/screen"}[kind]
             client.set_cookie(f"mz_{kind}", self.tokens[kind, actor], path=path)
         return client
@@ -123,13 +130,17 @@ class Scene:
         **how: Any,
     ) -> TestResponse:
         """Ask for a path as an actor does: a page with its cookie and form token, the API with its bearer token."""
-        is_api = path.startswith("/api/")
-        client = self.client(actor, is_api=is_api)
+        is_api, is_fhir = path.startswith("/api/"), path.startswith("/fhir/")
+        client = self.client(actor, is_api=is_api or is_fhir)
         sent = dict(headers or {})
         if is_api:
             token = self.tokens.get(("api", actor))
             sent |= {"Authorization": f"Bearer {token}"} if token else {}
             return client.open(path, method=method, headers=sent, json=form if method == "POST" else None, **how)
+        if is_fhir:
+            token = self.tokens.get(("fhir", actor))
+            sent |= {"Authorization": f"Bearer {token}"} if token else {}
+            return client.open(path, method=method, headers=sent, data=form if method == "POST" else None, **how)
         data = None
         if method == "POST":
             data = {**(form or {}), "csrf_token": self.form_token()}
@@ -196,6 +207,7 @@ def build_scene(var: Path, kept: Path, settings: Any, clock: Any) -> Scene:
                 session.scalars(query.where(Event.type == "appointment.booked")).first() or ""
             )
     _house_objects(scene)
+    _let_app_in(scene, a)
     app.extensions["mingzhen"].close()
     for name in DATABASES:
         if (var / name).exists():
@@ -323,6 +335,21 @@ def seen(scene: Scene) -> tuple[str, str]:
     with ward.house.writing_session() as session:
         records.sign_results(session, ward.chen, visit, "检验结果", "Results", values, ward.now)
     return visit, ticket_id
+
+
+def _let_app_in(scene: Scene, a: Person) -> None:
+    """Let an application read everything of Li Ming's, with a token to read with."""
+    ward = scene.ward
+    with ward.house.writing_session() as session:
+        app = clients.register(session, SYSTEM, "步数日记", "Step diary", [REDIRECT], ward.now)
+        grant = oauth_grants.give(session, a.actor, app, a.ref, TYPES, "year", ward.now, is_lasting=True)
+        code = oauth_tokens.issue_code(session, grant, REDIRECT, challenge_of(VERIFIER), ward.now)
+        session.flush()
+        issued = oauth_tokens.redeem(session, app, code, REDIRECT, VERIFIER, ward.now)
+        scene.objects["a"] |= {"grant": grant.id, "measured": fhir_id(scene.objects["a"]["record"])}
+        scene.objects[""] |= {"app": app, "app_token": issued.refresh}
+        scene.actors["app"] = oauth_tokens.app_actor(grant)
+    scene.tokens["fhir", "app"] = issued.access
 
 
 def _house_objects(scene: Scene) -> None:

@@ -6,7 +6,7 @@ from flask import Flask
 
 from tests.scene import routes
 
-ROLES = {"public", "patient", "doctor", "desk", "lab", "pharmacist", "admin", "auditor", "screen"}
+ROLES = {"public", "patient", "app", "doctor", "desk", "lab", "pharmacist", "admin", "auditor", "screen"}
 
 # Where whoever is not signed in, or whose page is locked, signs in.
 SIGNING_IN = {f"staff.{name}" for name in ("sign_in", "take_sign_in", "step", "take_step", "lock_page", "unlock")}
@@ -53,6 +53,13 @@ POST /demo/call-me demo.call_me
 POST /demo/screen demo.be_screen
 POST /demo/see-me demo.see_me
 POST /demo/work/<login> demo.be_staff
+GET /fhir/R4/.well-known/smart-configuration fhir.smart_configuration
+GET /fhir/R4/<kind> fhir.search
+GET /fhir/R4/<kind>/<its_id> fhir.read
+POST /fhir/R4/<kind>/_search fhir.search_by_post
+GET /fhir/R4/metadata fhir.metadata
+POST /fhir/oauth/revoke fhir.revoke
+POST /fhir/oauth/token fhir.token
 GET /healthz health.healthz
 GET /language/<lang> language
 GET /ledger/ log.ledger
@@ -60,12 +67,16 @@ GET /ledger/checkpoint log.checkpoint
 GET /ledger/keys log.keys
 GET /ledger/tile/<path:path> log.tile
 GET /me patient.me
+GET /me/apps smart.apps
+POST /me/apps/<grant_id>/withdraw smart.withdraw
 GET /me/promises patient.strikes
 GET /me/promises/<strike_id> patient.strike
 POST /me/promises/<strike_id>/appeal patient.appeal
 POST /moves/<offer_id>/accept patient.accept_move
 POST /moves/<offer_id>/decline patient.decline_move
 GET /now patient.home_now
+GET /oauth/authorize smart.authorize
+POST /oauth/authorize smart.decide
 GET /people/<link_id> patient.person
 POST /people/<link_id>/proof patient.prove
 POST /people/<link_id>/proof/phone patient.ask_proof
@@ -113,6 +124,9 @@ POST /staff/<any(doctor, desk, lab, pharmacy, admin, auditor):area>/me/pin staff
 POST /staff/<any(doctor, desk, lab, pharmacy, admin, auditor):area>/me/sittings/<sitting_ref>/end staff.end_sitting
 POST /staff/<any(doctor, desk, lab, pharmacy, admin, auditor):area>/sign-out staff.sign_out
 POST /staff/active staff.active
+GET /staff/admin/apps admin.apps
+POST /staff/admin/apps admin.register_app
+POST /staff/admin/apps/<app_id>/disable admin.disable_app
 GET /staff/admin/people admin.people
 POST /staff/admin/people admin.create
 GET /staff/admin/people/<staff_ref> admin.person
@@ -138,6 +152,26 @@ POST /staff/admin/rules/<clinic_id>/fence admin.change_fence
 GET /visits/<appointment_id>/code patient.own_code
 GET /visits/<appointment_id>/code/now patient.own_code_now
 POST /staff/admin/rules/<clinic_id> admin.change_rule
+GET /permits patient.permits
+GET /permits/new patient.new_permit
+POST /permits/new patient.give_permit
+POST /permits/<permit_id>/withdraw patient.withdraw_permit
+GET /receipts/looks.csv patient.looks_file
+GET /receipts/<event_id>/complaint patient.complain
+POST /receipts/<event_id>/complaint patient.take_complaint
+GET /complaints patient.complaints
+GET /complaints/<complaint_id> patient.complaint
+GET /emergencies/<emergency_id> patient.emergency
+GET /staff/doctor/emergency doctor.emergency
+POST /staff/doctor/emergency doctor.break_glass
+GET /staff/doctor/emergency/<emergency_id> doctor.emergency_record
+GET /staff/doctor/emergency/<emergency_id>/now doctor.emergency_now
+POST /staff/doctor/emergency/<emergency_id>/end doctor.end_emergency
+GET /staff/auditor/reviews auditor.reviews
+GET /staff/auditor/emergencies/<emergency_id> auditor.emergency
+POST /staff/auditor/emergencies/<emergency_id>/judge auditor.judge
+GET /staff/auditor/complaints/<complaint_id> auditor.complaint
+POST /staff/auditor/complaints/<complaint_id>/answer auditor.answer
 GET /staff/auditor/events auditor.events
 GET /staff/auditor/events/<event_id> auditor.event
 GET /staff/auditor/events/<event_id>.tlog-proof auditor.event_file
@@ -243,6 +277,8 @@ POST /staff/sign-in/next staff.take_step
 POST /staff/sign-out staff.sign_out
 GET /static/<path:filename> static
 GET /verify log.verify
+GET /verify-worker.js log.worker
+GET /verify/saved log.saved
 GET /visits/<appointment_id> patient.visit
 POST /visits/<appointment_id>/cancel patient.cancel_visit
 POST /visits/<appointment_id>/confirm patient.confirm_visit

@@ -52,7 +52,7 @@ def test_pages_of_people_are_named_after_their_views(app) -> None:
     endpoints = {endpoint.replace(".", "/") for endpoint in app.view_functions}
     pages = {name.removesuffix(".html") for name in rendered() if "/" in name and "/_" not in name}
     # A form that comes back with a mistake, and a second step, are pages of the view that shows them first.
-    steps = {"patient/sign_in_code", "patient/welcome", "claims/person", "staff/recovery_codes"}
+    steps = {"patient/sign_in_code", "patient/welcome", "claims/person", "staff/recovery_codes", "smart/unknown"}
     assert pages - endpoints - steps == set()
 
 

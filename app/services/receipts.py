@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from app.domain.actor import Actor
 from app.domain.errors import NotAllowed, NotFound
-from app.models import Event, Staff
+from app.models import Event, SmartApp, Staff
 from app.services import events, rights
 from ledger.receipt import ForMe, ToShow, format_extra
 
@@ -85,7 +85,8 @@ def _line(session: Session, actor: Actor, row: Event, *, is_open: bool = True) -
     _opened, own = events.read_event(session, row)
     if not is_open and row.actor_ref != actor.ref:
         return ReceiptLine(row.id, row.at, row.type, row.side, str(row.subject_ref), False, row.actor_kind, "", "", "", {}, "", "", row.entry)  # fmt: skip
-    who = session.get(Staff, row.actor_ref) if row.actor_kind == "staff" and row.actor_ref else None
+    named = {"staff": Staff, "app": SmartApp}.get(row.actor_kind)
+    who: Any = session.get(named, row.actor_ref) if named and row.actor_ref else None
     return ReceiptLine(
         id=row.id,
         at=row.at,

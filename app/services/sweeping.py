@@ -13,7 +13,18 @@ from typing import Any
 from sqlalchemy import Column, delete, or_, select
 from sqlalchemy.orm import Session
 
-from app.models import IdempotencyKey, Opening, OutboxMessage, ProofCode, RefusalSeen, SignInTry, Slip, WebSession
+from app.models import (
+    AppCode,
+    AppToken,
+    IdempotencyKey,
+    Opening,
+    OutboxMessage,
+    ProofCode,
+    RefusalSeen,
+    SignInTry,
+    Slip,
+    WebSession,
+)
 
 BATCH = 300
 # Each is longer than the longest time for which anything asks for such a row.
@@ -33,6 +44,8 @@ def _old(now: datetime) -> list[Old]:
         ("refusal_seen", _key(RefusalSeen, "key"), RefusalSeen.at < now - KEPT),
         ("outbox", _key(OutboxMessage, "id"), OutboxMessage.created_at < now - MESSAGES_KEPT),
         ("proof_code", _key(ProofCode, "id"), ProofCode.expires_at < now - KEPT),
+        ("app_code", _key(AppCode, "code_hash"), AppCode.expires_at < now - KEPT),
+        ("app_token", _key(AppToken, "token_hash"), AppToken.expires_at < now - KEPT),
         ("slip", _key(Slip, "id"), Slip.expires_at < now - KEPT),
         ("sign_in_try", _key(SignInTry, "id"), SignInTry.at < now - KEPT),
         (

@@ -20,13 +20,29 @@ from app.web import (
     patient,
     pharmacy,
     screen,
+    smart,
     staff,
 )
 
 
 def init_doors(app: Flask, settings: Settings) -> None:
-    for door in (health, patient, staff, claims, admin, desk, doctor, lab, pharmacy, screen, log, auditor, api, fhir):
+    for door in (
+        health,
+        patient,
+        staff,
+        claims,
+        admin,
+        desk,
+        doctor,
+        lab,
+        pharmacy,
+        screen,
+        log,
+        auditor,
+        api,
+        fhir,
+        smart,
+    ):
         app.register_blueprint(door.bp)
-    app.register_blueprint(fhir.pages)
     if settings.is_demo:
         app.register_blueprint(demo.bp)

@@ -1,12 +1,14 @@
-"""Refusals at the FHIR door: an OperationOutcome for every status, in the language that the call asks for."""
+"""What answers in FHIR share: where resources live, and an OperationOutcome for every refusal, in the language that the call asks for."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from flask import Response
+from flask import Response, request
 
+from app.domain.fhir.write import Frame
 from app.domain.fhir.write_bundle import to_json, write_outcome
+from app.web.house import house
 
 MEDIA_TYPE = "application/fhir+json"
 # Status -> issue-type (HL7 FHIR R4 2.28, value set issue-type).
@@ -14,6 +16,12 @@ CODES = {
     400: "invalid", 401: "login", 403: "forbidden", 404: "not-found", 405: "not-supported", 406: "not-supported", 409: "conflict",
     410: "expired", 413: "too-long", 415: "not-supported", 422: "processing", 429: "throttled", 503: "transient",
 }  # fmt: skip
+
+
+def frame() -> Frame:
+    """Return where this house's resources live, and which ledger holds its receipts."""
+    settings = house().settings
+    return Frame(f"{settings.public_url or request.host_url.rstrip('/')}/fhir/R4", settings.ledger_origin)
 
 
 def fhir_response(resource: dict[str, Any], status: int = 200) -> Response:

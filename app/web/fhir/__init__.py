@@ -1,14 +1,10 @@
-"""The FHIR door: a person's record in HL7 FHIR R4, for applications that the person let in.
-
-`bp` answers calls that carry a token; `pages` are the person's own, where they let an application in and take that back.
-"""
+"""The FHIR door: a person's record in HL7 FHIR R4, for applications that the person let in. Its calls carry a token."""
 
 from flask import Blueprint, Response, current_app, request
 
 from app.web.limits import by_address, limiter
 
 bp = Blueprint("fhir", __name__, url_prefix="/fhir")
-pages = Blueprint("smart", __name__)
 
 LIMIT = "600 per minute"  # a token's; a page of 200 resources each, that is more than any record here holds
 
@@ -23,7 +19,7 @@ def by_token() -> str:
 
 limiter.limit(lambda: current_app.config.get("FHIR_LIMIT", LIMIT), key_func=by_token)(bp)
 
-from app.web.fhir import capability, consent, grants, reading, tokens  # noqa: E402, F401 (their views register themselves)
+from app.web.fhir import capability, reading, tokens  # noqa: E402, F401 (their views register themselves)
 
 
 @bp.after_request

@@ -11,7 +11,6 @@ from werkzeug.exceptions import NotAcceptable
 
 from app.domain.errors import SignInNeeded
 from app.domain.fhir.search import JSON_FORMATS
-from app.domain.fhir.write import Frame
 from app.services import oauth_tokens
 from app.services.oauth_tokens import Standing
 from app.web.house import house
@@ -20,12 +19,6 @@ from app.web.outcomes import MEDIA_TYPE
 
 LONGEST_TOKEN = 200
 ACCEPTED = (MEDIA_TYPE, "application/json", "text/json")
-
-
-def frame() -> Frame:
-    """Return where this house's resources live, and which ledger holds its receipts."""
-    settings = house().settings
-    return Frame(f"{settings.public_url or request.host_url.rstrip('/')}/fhir/R4", settings.ledger_origin)
 
 
 def app_required(view: Callable[..., Any]) -> Callable[..., Any]:

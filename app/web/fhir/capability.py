@@ -13,9 +13,9 @@ from app.domain.fhir.search import PARAMETERS
 from app.domain.fhir.write import TERMINOLOGY
 from app.domain.smart import TYPES, scope_of
 from app.web.fhir import bp
-from app.web.fhir.calls import frame, json_wanted
+from app.web.fhir.calls import json_wanted
 from app.web.login import public
-from app.web.outcomes import MEDIA_TYPE, fhir_response
+from app.web.outcomes import MEDIA_TYPE, fhir_response, frame
 
 SINCE = "2026-11-22"
 OAUTH_URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"

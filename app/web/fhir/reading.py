@@ -18,9 +18,9 @@ from app.services import fhir_read
 from app.services.fhir_read import OF_THE_HOUSE, Page
 from app.web.disclosing import disclosing
 from app.web.fhir import bp
-from app.web.fhir.calls import app_required, frame, json_wanted, standing
+from app.web.fhir.calls import app_required, json_wanted, standing
 from app.web.house import house
-from app.web.outcomes import fhir_response, outcome_response
+from app.web.outcomes import fhir_response, frame, outcome_response
 from app.web.transaction import act, reading
 
 

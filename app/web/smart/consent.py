@@ -18,11 +18,11 @@ from app.domain import smart
 from app.services import clients, oauth_grants, oauth_tokens
 from app.services.clients import AppView
 from app.web.browser import security_headers
-from app.web.fhir import pages
-from app.web.fhir.calls import frame
 from app.web.house import house
 from app.web.limits import limiter
 from app.web.login import patient_required
+from app.web.outcomes import frame
+from app.web.smart import bp
 from app.web.smart_words import KINDS
 from app.web.transaction import act, current_actor, reading
 
@@ -66,7 +66,7 @@ class Ask:
         return urlsplit(self.redirect_uri).netloc or self.redirect_uri.split(":")[0]
 
 
-@pages.get("/oauth/authorize")
+@bp.get("/oauth/authorize")
 @patient_required
 def authorize() -> Any:
     """Show what an application asks for."""
@@ -74,7 +74,7 @@ def authorize() -> Any:
     return ask if not isinstance(ask, Ask) else _page(ask, {}, {})
 
 
-@pages.post("/oauth/authorize")
+@bp.post("/oauth/authorize")
 @patient_required
 @limiter.limit("60 per hour")
 def decide() -> Any:

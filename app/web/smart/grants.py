@@ -8,14 +8,14 @@ from flask import flash, render_template
 from flask_babel import gettext as _
 
 from app.services import oauth_grants
-from app.web.fhir import pages
 from app.web.house import house
 from app.web.login import patient_required
+from app.web.smart import bp
 from app.web.smart_words import KINDS
 from app.web.transaction import act, current_actor, reading, see_other
 
 
-@pages.get("/me/apps")
+@bp.get("/me/apps")
 @patient_required
 def apps() -> Any:
     """Which applications this account let in, for whom, to read what, until when; those that are over below."""
@@ -24,7 +24,7 @@ def apps() -> Any:
     return render_template("smart/apps.html", grants=grants, kind_words=KINDS)
 
 
-@pages.post("/me/apps/<grant_id>/withdraw")
+@bp.post("/me/apps/<grant_id>/withdraw")
 @patient_required
 def withdraw(grant_id: str) -> Any:
     """Take a grant back: the application's next request is refused."""
