@@ -13,6 +13,7 @@ from app.domain.actor import Actor
 from app.domain.errors import ReceiptPending
 from app.services import audit_log, queueing
 from app.web import event_words
+from app.web.disclosing import disclosing
 from app.web.house import house
 from app.web.login import staff_required
 from app.web.sealing import file_answer, states_of
@@ -28,7 +29,7 @@ def auditor() -> Actor:
     return replace(current_user.actor, role="auditor")
 
 
-def _record_once() -> None:
+def record_once() -> None:
     """Record that the book was opened, once per staff sign-in, before anything of it is shown."""
     with reading() as session:
         is_recorded = queueing.is_board_recorded(session, auditor(), BOARD, "")
@@ -41,7 +42,7 @@ def _record_once() -> None:
 @staff_required("auditor")
 def events() -> Any:
     """All events, newest first, fifty a page; `?type=` chooses one type."""
-    _record_once()
+    record_once()
     chosen = request.args.get("type", "")
     with reading() as session:
         lines, earlier = audit_log.page_of(
@@ -61,11 +62,13 @@ def events() -> Any:
 
 @bp.get("/events/<event_id>")
 @staff_required("auditor")
+@disclosing
 def event(event_id: str) -> Any:
     """One event: both halves as they were recorded, and where it stands in the ledger."""
-    _record_once()
-    with reading() as session:
-        found = audit_log.one(session, auditor(), event_id, house().clock())
+    record_once()
+    with act(auditor()) as a:  # that it was opened stands in the log of whose event it is
+        audit_log.record_opened(a.session, a.actor, event_id, a.now)
+        found = audit_log.one(a.session, a.actor, event_id, a.now)
     index = house().log.published_indices([found.line.entry])[0]
     return render_template(
         "auditor/event.html",
@@ -83,10 +86,13 @@ def event(event_id: str) -> Any:
 @staff_required("auditor")
 def event_file(event_id: str) -> Any:
     """The receipt of an event of the house; a patient's is the patient's."""
-    _record_once()
+    record_once()
     with reading() as session:
         entry, extra = audit_log.extra_of(session, auditor(), event_id, house().clock())
     try:
         return file_answer(house().log.receipt_for(entry, extra), f"mingzhen-{event_id}.tlog-proof")
     except NotInLog:
         raise ReceiptPending() from None
+
+
+from app.web.auditor import reviews  # noqa: E402, F401 (its views register themselves on `bp`)

@@ -7,9 +7,11 @@ bp = Blueprint("patient", __name__)
 from app.web.patient import (  # noqa: E402, F401 (their views register themselves on `bp`)
     book,
     checkin,
+    complaints,
     home,
     moves,
     people,
+    permits,
     queue,
     receipts,
     records,

@@ -7,6 +7,7 @@ from typing import Any
 from flask import render_template
 from flask_login import current_user
 
+from app.services import break_glass
 from app.web.fair_words import STOP_REASONS
 from app.web.fragments import fragment
 from app.web.house import house
@@ -24,7 +25,8 @@ def home() -> Any:
         return render_template("patient/welcome.html")
     with reading() as session:
         standing = read_standing(session, current_actor(), house().clock())
-    return render_template("patient/home.html", standing=standing, reasons=STOP_REASONS)
+        emergencies = break_glass.notices(session, current_actor(), house().clock())
+    return render_template("patient/home.html", standing=standing, reasons=STOP_REASONS, emergencies=emergencies)
 
 
 @bp.get("/now")
@@ -33,4 +35,5 @@ def home_now() -> Any:
     """The part of the home page that changes by itself."""
     with reading() as session:
         standing = read_standing(session, current_actor(), house().clock())
-    return fragment("patient/_home.html", standing=standing, reasons=STOP_REASONS)
+        emergencies = break_glass.notices(session, current_actor(), house().clock())
+    return fragment("patient/_home.html", standing=standing, reasons=STOP_REASONS, emergencies=emergencies)

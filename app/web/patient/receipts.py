@@ -9,7 +9,7 @@ from flask import make_response, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 
 from app.domain.errors import ReceiptPending
-from app.services import identity, receipts
+from app.services import break_glass, identity, receipts
 from app.services.receipts import ReceiptLine, Side
 from app.web import event_words
 from app.web.house import house
@@ -31,6 +31,7 @@ class Shown:
     what: str
     who: str
     facts: list[tuple[str, str]]
+    may_complain: bool = False
 
 
 def _side() -> Side:
@@ -41,7 +42,7 @@ def _shown(line: ReceiptLine, state: str, names: dict[str, str]) -> Shown:
     about = [
         (_("就诊人"), names.get(line.subject, "") if len(names) > 1 else ""),
         (_("用途"), event_words.value_words("purpose", line.purpose)),
-        (_("理由"), line.reason),
+        (_("凭什么"), event_words.value_words("reason", line.reason)),
         *event_words.detail_words(line.detail),
     ]
     return Shown(
@@ -50,6 +51,7 @@ def _shown(line: ReceiptLine, state: str, names: dict[str, str]) -> Shown:
         what=event_words.type_words(line.type),
         who=event_words.who_words(line),
         facts=[(label, words) for label, words in about if words],
+        may_complain=line.side == "look" and not line.is_mine and line.subject in names,
     )
 
 
@@ -59,9 +61,12 @@ def _list(template: str) -> str:
     with reading() as session:
         lines, earlier = receipts.page_of(session, actor, side, now, before=before)
         names = identity.names_of(session, str(actor.ref))
+        emergencies = break_glass.notices(session, actor, now) if side == "look" else []
     states = states_of([line.entry for line in lines])
     shown = [_shown(line, state, names) for line, state in zip(lines, states, strict=True)]
-    return render_template(template, lines=shown, side=side, before=before, earlier=earlier)
+    return render_template(
+        template, lines=shown, side=side, before=before, earlier=earlier, emergencies=emergencies, names=names
+    )
 
 
 @bp.get("/receipts", endpoint="receipts")
