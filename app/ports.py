@@ -75,6 +75,12 @@ class Vault(Protocol):
     def claim(self, kind: str, value: str, ref: str) -> str:
         """Return who holds the value: `ref` where it was free, else the ref that was first."""
 
+    def destroy(self, keys: Iterable[tuple[str, str]], holders: Iterable[str]) -> None:
+        """Destroy data keys, (owner, retention class), and the blind indexes of refs. Commits by itself; harmless to repeat.
+
+        Another process may go on opening with a key that it fetched before, for a minute at most.
+        """
+
     def close(self) -> None:
         """Forget cached keys and let go of what is open."""
 

@@ -32,6 +32,8 @@ OPENERS = {
         "app.services.fhir_import",
         "app.services.fhir_sources",  # for an application, with its event
         "app.services.fhir_events",
+        "app.services.erasure",  # whose record it is, said to themselves; whether a visit was a stay
+        "app.services.corrections",
         "app.services.appeals",  # to whoever decides one, with its event
         "app.services.break_glass",  # a doctor's words, to the person and to whoever judges them, with its event
         "app.services.complaints",  # the own words; to whoever answers them, with its event

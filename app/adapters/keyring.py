@@ -19,9 +19,22 @@ from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import BigInteger, Column, Engine, LargeBinary, MetaData, String, Table, bindparam, insert, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Engine,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    bindparam,
+    delete,
+    insert,
+    select,
+)
 
 from app.adapters.errors import KeyringUnavailable, SealBroken
+from app.adapters.wiping import empty_journal, overwriting
 from ledger.stores.engine import reading, recording
 
 metadata = MetaData()
@@ -199,6 +212,21 @@ class Keyring:
                 return str(holder)
             connection.execute(insert(blind_index).values(kind=kind, digest=digest, ref=ref))
             return ref
+
+    def destroy(self, keys: Iterable[tuple[str, str]], holders: Iterable[str]) -> None:
+        """Destroy data keys by (owner, retention class) and every blind index of these refs: on disk when this returns, and
+        overwritten in the database and its write-ahead log. Doing it again is no harm; backups of the keyring still have them."""
+        keys = list(keys)
+        with recording(self._engine) as connection:
+            overwriting(connection)
+            for owner, retention in keys:
+                connection.execute(delete(data_key).where(data_key.c.owner == owner, data_key.c.retention == retention))
+            for ref in holders:
+                connection.execute(delete(blind_index).where(blind_index.c.ref == ref))
+        with self._lock:
+            for one in keys:
+                self._cache.pop(one, None)
+        empty_journal(self._engine)
 
     def close(self) -> None:
         """Forget the cached keys and let go of the database."""

@@ -45,5 +45,9 @@ class Vault:
     def claim(self, kind: str, value: str, ref: str) -> str:
         return self._keyring.claim(kind, value, ref)
 
+    def destroy(self, keys: Iterable[tuple[str, str]], holders: Iterable[str]) -> None:
+        """Destroy data keys and the blind indexes of refs; harmless to repeat."""
+        self._keyring.destroy(keys, holders)
+
     def close(self) -> None:
         self._keyring.close()

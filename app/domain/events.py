@@ -146,6 +146,16 @@ CATALOGUE: dict[str, EventType] = {
     "app.authorized": _act("app", "kinds", "until"),
     "app.withdrawn": _act("app", "cause"),
     "app.read": _look("app", "count"),
+    # erasing
+    "record.restricted": _act("until", "law"),
+    "restricted.opened": _look("reason", "hours"),
+    "correction.asked": _act("about"),
+    "correction.opened": _look(),
+    "correction.answered": _act("about", "answer"),
+    "erasure.begun": _act("kind", "rows", "events", "digest", "kept_until"),
+    "erasure.completed": _act("kind", "rows", "events", "digest", "backups_until"),
+    "keys.rotation_begun": _act("from_version", "to_version"),
+    "keys.rotated": _act("from_version", "to_version", "keys"),
     # the house
     "board.opened": _act("board"),
     "screen.paired": _act(),

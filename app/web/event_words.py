@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 
-from app.web import access_words, fair_words, queue_words, smart_words
+from app.web import access_words, erasure_words, fair_words, queue_words, smart_words
 from app.web.i18n import language_tag, moment
 
 Words = Any  # a lazy text, or a text
@@ -100,6 +100,7 @@ TYPES: Mapping[str, Words] = {
     "room.created": lazy_gettext("设立诊室"),
     "session.planned": lazy_gettext("排班"),
     **access_words.TYPES,
+    **erasure_words.TYPES,
     **smart_words.TYPES,
     **queue_words.TYPES,
     **fair_words.TYPES,
@@ -150,6 +151,7 @@ FIELDS: Mapping[str, Words] = {
     "way": lazy_gettext("登录方式"),
     "wording": lazy_gettext("文本版本"),
     **access_words.FIELDS,
+    **erasure_words.FIELDS,
     **smart_words.FIELDS,
     **queue_words.FIELDS,
     **fair_words.FIELDS,
@@ -231,6 +233,7 @@ RULES: Mapping[str, Words] = {
     "day_ahead": lazy_gettext("这一天还没有到"),
     "day_closed": lazy_gettext("这一天已经结束过了"),
     **access_words.RULES,
+    **erasure_words.RULES,
     **queue_words.RULES,
     **fair_words.RULES,
 }
@@ -256,9 +259,10 @@ VALUES: Mapping[str, Mapping[str, Words]] = {
         "lab": lazy_gettext("检验"),
     },
     **access_words.VALUES,
+    **erasure_words.VALUES,
     **queue_words.VALUES,
     **fair_words.VALUES,
-    "reason": {**queue_words.VALUES["reason"], **access_words.BASES},
+    "reason": {**queue_words.VALUES["reason"], **access_words.BASES, **erasure_words.LEGAL_REASONS},
     "why": {**fair_words.VALUES["why"], **access_words.REASONS},
     "undone": TYPES,
     "document": {"resident_id": lazy_gettext("居民身份证"), "passport": lazy_gettext("护照")},

@@ -15,7 +15,7 @@ from flask_babel import gettext as _
 
 from app.domain.calendar import local
 from app.domain.errors import Refused
-from app.web import access_words, event_words, fair_words, queue_words
+from app.web import access_words, erasure_words, event_words, fair_words, queue_words
 
 
 @dataclass(frozen=True)
@@ -191,6 +191,7 @@ WORDS: dict[str, Callable[[Facts], Said]] = {
     "platform_away": lambda f: Said(_("微信或短信暂时没有回应"), _("过一会儿再试，或到前台办理。")),
     **fair_words.refusals(Said),
     **access_words.refusals(Said),
+    **erasure_words.refusals(Said),
 }  # fmt: skip
 
 STATUS_WORDS: dict[int, Callable[[], Said]] = {
