@@ -32,8 +32,8 @@ ROOMS_OF_DOMAIN = ("domain", "services", "adapters", "models")
 def owner(path: Path) -> str:
     """The catalogue whose texts these are: the door's own, "domain" below the doors, "core" for what doors share."""
     parts = path.parts
-    if path.name == "receipt_check.html":
-        return "log"  # a component by its place, but all of it is about the ledger
+    if path.name in ("receipt_check.html", "keys.html"):
+        return "log"  # components by their place, but all of them about the ledger
     if parts[0] == "app" and parts[1] in ROOMS_OF_DOMAIN:
         return "domain"
     door = parts[1] if parts[0] == "templates" else parts[2] if parts[:2] == ("app", "web") else ""

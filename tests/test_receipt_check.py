@@ -14,8 +14,9 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from werkzeug.serving import make_server
 
 from app.web.i18n import init_i18n
+from ledger.paper import fingerprint
 from tests.browser import LAUNCH_ARGUMENTS, chromium_path
-from tests.ledger.made import LOG, make_receipt, opening
+from tests.ledger.made import LOG, WITNESS, make_receipt, opening
 
 HOUSE = Path(__file__).resolve().parent.parent
 FILES = re.findall(
@@ -55,7 +56,14 @@ def small_app() -> Flask:
 
     @app.get("/verify")
     def verify() -> str:
-        return render_template("log/verify.html", keys=keys, event_words={"appointment.checked_in": "签到"})
+        pairs = [(key, fingerprint(key)) for key in keys]
+        policy = f"witness W {WITNESS.verifier_key.format()}\nquorum W\n"
+        return render_template(
+            "log/verify.html", keys=pairs, policy=policy, event_words={"appointment.checked_in": "签到"}
+        )
+
+    app.add_url_rule("/verify/saved", "log.saved", verify)
+    app.add_url_rule("/verify-worker.js", "log.worker", verify)
 
     @app.after_request
     def guarded(answer):  # type: ignore[no-untyped-def]

@@ -12,6 +12,7 @@ from flask import Response, make_response
 from markupsafe import Markup
 
 from app.web.house import house
+from ledger.paper import fingerprint
 
 
 def states_of(entries: Sequence[bytes]) -> list[str]:
@@ -27,6 +28,16 @@ def sealing_stalled() -> bool:
 def verifier_keys() -> list[str]:
     """Return the log's verifier keys, each in its text form."""
     return [key.format() for key in house().log_keys]
+
+
+def key_fingerprints() -> list[tuple[str, str]]:
+    """Return each verifier key with its fingerprint, as slips and the clinic's wall have it."""
+    return [(key, fingerprint(key)) for key in verifier_keys()]
+
+
+def witness_policy() -> str:
+    """Return the text of the policy that says which witnesses are enough; "" where none is set."""
+    return str(getattr(house(), "witness_policy_text", ""))
 
 
 def base_url(host_url: str) -> str:

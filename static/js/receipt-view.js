@@ -330,7 +330,7 @@
       [words.tech_root, MZ.formatBase64(result.checkpoint.root)],
       [words.tech_key, signature.key ? signature.key.name : "–"],
       [words.tech_key_id, signature.key ? signature.key.id : "–"],
-      [words.tech_witnesses, fill(words.witnesses, counts)]
+      [words.tech_witnesses, fill(words.tech_counts, counts)]
     ];
     [["open", words.tech_open], ["own", words.tech_own]].forEach(function (half) {
       if (result[half[0]]) {

@@ -12,7 +12,6 @@ from typing import Any
 
 from flask import Blueprint, Response, make_response, render_template, request
 
-from app.web import event_words
 from app.web.house import house
 from app.web.login import public
 from app.web.sealing import base_url, sealing_stalled, verifier_keys
@@ -114,12 +113,4 @@ def ledger() -> str:
     )
 
 
-@bp.get("/verify")
-@public
-def verify() -> str:
-    """Check a receipt, from a file or pasted, with no account: it stays in the browser."""
-    types, fields = event_words.for_check()
-    return render_template("log/verify.html", keys=verifier_keys(), event_words=types, field_words=fields)
-
-
-from app.web.log import slips  # noqa: E402, F401 (its view registers itself on `bp`)
+from app.web.log import slips, verify  # noqa: E402, F401 (their views register themselves on `bp`)
