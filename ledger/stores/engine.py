@@ -28,6 +28,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
 from ledger.errors import StoreError
@@ -90,14 +91,16 @@ def open_engine(url: str | URL) -> Engine:
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         options = connection.get_execution_options()
+        statements = ["PRAGMA query_only=1", "BEGIN DEFERRED"]
+        if options.get(_WRITES, False):
+            synchronous = f"PRAGMA synchronous={_synchronous(options[_DURABLE])}"
+            statements = ["PRAGMA query_only=0", synchronous, "BEGIN IMMEDIATE"]
         driver: Any = connection.connection.driver_connection
-        if not options.get(_WRITES, False):
-            driver.execute("PRAGMA query_only=1")
-            driver.execute("BEGIN DEFERRED")
-            return
-        driver.execute("PRAGMA query_only=0")
-        driver.execute(f"PRAGMA synchronous={_synchronous(options[_DURABLE])}")
-        driver.execute("BEGIN IMMEDIATE")
+        for statement in statements:
+            try:
+                driver.execute(statement)
+            except sqlite.Error as e:  # who called knows SQLAlchemy's errors, and only those
+                raise DBAPIError.instance(statement, None, e, sqlite.Error, dialect=connection.dialect) from e
 
     return engine
 

@@ -124,6 +124,27 @@ def test_who_waits_too_long_at_the_gate_is_told_so(engine, monkeypatch):
     assert len(told) == 1
 
 
+def test_a_transaction_that_cannot_begin_is_an_error_as_sqlalchemy_knows_it_and_the_next_one_begins(
+    tmp_path, monkeypatch
+):
+    """F25: somebody holds the file without passing the gate, as an operator's shell does."""
+    monkeypatch.setattr(engine_module, "BUSY_TIMEOUT_MS", 20)
+    engine = open_engine(f"sqlite:///{tmp_path}/hospital.db")
+    with recording(engine) as connection:
+        metadata.create_all(connection)
+    shell = sqlite.connect(tmp_path / "hospital.db", isolation_level=None)
+    shell.execute("BEGIN IMMEDIATE")
+    with pytest.raises(OperationalError, match="locked"), recording(engine):
+        pass
+    shell.execute("ROLLBACK")
+    shell.close()
+
+    with recording(engine) as connection:
+        connection.execute(counter.insert())
+    assert count(engine) == 1
+    engine.dispose()
+
+
 def test_threads_that_read_before_they_write_lose_no_update(engine):
     def climb():
         for _ in range(20):
