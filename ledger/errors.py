@@ -16,6 +16,7 @@
     ├── NotInLog                asked for what the published log does not hold, or not yet
     ├── SourceError             a published log whose files cannot be had; `path` says which
     ├── StateError              the file that an audit or a witness remembers by cannot be read or written
+    ├── WitnessAway             a witness that cannot be asked now
     ├── NotCosigned             a witness that would not; `status` is what HTTP calls it
     ├── StoreError              our own storage contradicts itself, or refuses us
     └── RefusedToStart          signing now could break a promise; `way_out` is for the operator
@@ -99,6 +100,10 @@ class SourceError(LedgerError):
 
 class StateError(LedgerError):
     """The file by which an audit, or a witness, remembers what it saw cannot be used."""
+
+
+class WitnessAway(LedgerError):
+    """A witness cannot be asked, or gives no answer. Later it may."""
 
 
 class NotCosigned(LedgerError):

@@ -5,7 +5,7 @@ Follows https://c2sp.org/tlog-policy, a file of lines.
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ledger.errors import MalformedKey, MalformedPolicy, UnsupportedKey
 from ledger.note import ED25519, ED25519_COSIGNATURE, VerifierKey
@@ -30,13 +30,15 @@ class Policy:
     """What a policy file says.
 
     `witnesses` maps names to keys; None stands for a key of a kind we cannot check, which therefore never counts.
-    `quorum` is the name of a witness or group, or "none".
+    `quorum` is the name of a witness or group, or "none". `urls` maps names of witnesses to where they are asked, those
+    that the file gives an address.
     """
 
     logs: tuple[VerifierKey, ...]
     witnesses: Mapping[str, VerifierKey | None]
     groups: Mapping[str, Group]
     quorum: str
+    urls: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def asks_for_witnesses(self) -> bool:
@@ -75,7 +77,7 @@ def parse_policy(data: bytes) -> Policy:
                 raise MalformedPolicy(f"line {number}: {e}") from e
     if reader.quorum is None:
         raise MalformedPolicy("the policy has no quorum line")
-    return Policy(tuple(reader.logs), reader.witnesses, reader.groups, reader.quorum)
+    return Policy(tuple(reader.logs), reader.witnesses, reader.groups, reader.quorum, reader.urls)
 
 
 class _Reader:
@@ -86,6 +88,7 @@ class _Reader:
         self.witnesses: dict[str, VerifierKey | None] = {}
         self.groups: dict[str, Group] = {}
         self.quorum: str | None = None
+        self.urls: dict[str, str] = {}
         self._members: set[str] = set()
         self._log_keys: set[str] = set()
         self._witness_keys: set[str] = set()
@@ -95,9 +98,10 @@ class _Reader:
             case ["log", vkey] | ["log", vkey, _]:
                 if (key := self._key(vkey, ED25519, self._log_keys)) is not None:
                     self.logs.append(key)
-            case ["witness", name, vkey] | ["witness", name, vkey, _]:
+            case ["witness", name, vkey, *url] if len(url) <= 1:
                 self._require_new(name)
                 self.witnesses[name] = self._key(vkey, ED25519_COSIGNATURE, self._witness_keys)
+                self.urls.update((name, address) for address in url)
             case ["group", name, threshold, *members]:
                 self._require_new(name)
                 self.groups[name] = self._group(threshold, members)

@@ -16,7 +16,6 @@ from ledger.receipt import Receipt, format_receipt
 from ledger.store import Store, View
 from ledger.tiles import TILE_BITS, TILE_WIDTH, format_bundle, read_leaf_hashes, tile_reader
 
-
 State = Literal["pending", "sealed", "witnessed"]
 
 

@@ -32,11 +32,14 @@ MAX_AHEAD_MS = 10_000  # an event that states a later time than this is refused 
 
 RESTORE = (
     "Stop here and keep everything as it is. Put back the newest copy of the database; it has to be at least as new as"
-    " the head. Do not remove or edit the head: entries that were promised would be signed away."
+    " the head. If there is none, `python -m ledger heal --from DIR|URL` takes what is missing from an export or a mirror;"
+    " without one, `python -m ledger succeed` opens a new log that binds this one. Do not remove or edit the head: entries"
+    " that were promised would be signed away."
 )
 COMPARE = (
     "Stop here and keep everything as it is. Find out which of database and head belongs to this log: compare both with"
-    " the newest checkpoint that a mirror, a witness or a receipt holds."
+    " the newest checkpoint that a mirror, a witness or a receipt holds. If the right one is gone for good,"
+    " `python -m ledger succeed` opens a new log that binds this one."
 )
 
 
@@ -48,6 +51,22 @@ class Bell(Protocol):
 
     def announce(self, size: int, serial: int) -> None:
         """Tell that the entries up to `serial` are published."""
+
+
+class Outside(Protocol):
+    """Who watches from outside: `ledger.witnesses.Witnesses`. Nobody waits for them, except at the start."""
+
+    def start(self, note: str, size: int) -> None:
+        """Ask what they saw last, then go on showing them checkpoints.
+
+        `note` is one that we signed before, `size` that of our tree. Raises RefusedToStart if they saw more.
+        """
+
+    def show(self, size: int, note: str) -> None:
+        """Take note of a checkpoint that was published."""
+
+    def require_agreement(self) -> None:
+        """Raise RefusedToStart once one of them is found to have seen more of this log than there is."""
 
 
 def now_ms() -> int:
@@ -71,7 +90,9 @@ class Sequencer:
         bell: Bell,
         clock: Callable[[], int] = now_ms,
         report: Callable[..., None] = lambda event, **fields: None,
+        outside: Outside | None = None,
     ) -> None:
+        self._outside = outside
         self._store = store
         self._head_file = head
         self._key = key
@@ -119,11 +140,14 @@ class Sequencer:
         published = self._published(tree)
         is_behind = self._compare(tree, head)
         with self._store.view() as view:
-            edge = _verify_stored(view, tree, published)
+            edge = verify_stored(view, tree, published)
             serial = view.serial_at(tree.size - 1) if tree.size else 0
         if not is_behind and self._head_file.is_spoiled():
             # A swap follows its commit, so one that was cut short would have left the database a round ahead.
             raise RefusedToStart("half of the head does not read, though no round was cut short", COMPARE)
+        if self._outside is not None:  # a snapshot that took back database and head together is seen from there alone
+            empty = Checkpoint(tree.origin, 0, EMPTY_ROOT)  # to have signed this one contradicts nothing
+            self._outside.start(self._store.newest_checkpoint() or sign_checkpoint(empty, self._key), tree.size)
         if is_behind:  # 2. of the round that was cut short; its 1. is what was just verified
             self._head_file.compare_and_swap(head, _head_of(tree))
             if tree.size:
@@ -131,6 +155,8 @@ class Sequencer:
         self._edge, self._serial = edge, serial
         if published is None or published.size < tree.size:
             self._publish(tree)  # 3. and 4.
+        else:
+            self._show(tree.size, self._store.newest_checkpoint())
         self._tree = tree
         self._report("sequencer.started", origin=tree.origin, size=tree.size)
         self._announce()  # 5.
@@ -143,6 +169,8 @@ class Sequencer:
         old, self._tree = self._tree, None
         if old is None:
             raise StoreError("this sequencer has not started, or has failed")
+        if self._outside is not None:
+            self._outside.require_agreement()
         with self._store.view() as view:
             if view.load_tree() != old:
                 raise Overtaken("the stored tree is not the one that this sequencer left")
@@ -189,7 +217,8 @@ class Sequencer:
         except LedgerError as e:
             raise RefusedToStart(
                 f"the last published checkpoint does not verify under this key: {e}",
-                "Use the key that has signed so far (LEDGER_KEY_FILE). If it is lost, this log cannot go on.",
+                "Use the key that has signed so far (LEDGER_KEY_FILE). If it is lost, this log cannot go on:"
+                " `python -m ledger succeed` opens a new one that binds it.",
             ) from e
         if published.size != self._store.newest_size():
             raise RefusedToStart(
@@ -255,6 +284,11 @@ class Sequencer:
         note = sign_checkpoint(Checkpoint(tree.origin, tree.size, tree.root), self._key)
         if not self._store.publish(tree.size, note, self._clock()):
             raise Overtaken(f"somebody else published a checkpoint of {tree.size} entries or more")
+        self._show(tree.size, note)
+
+    def _show(self, size: int, note: str | None) -> None:
+        if self._outside is not None and note is not None:
+            self._outside.show(size, note)
 
     def _announce(self) -> None:
         if self._tree is not None:
@@ -265,7 +299,7 @@ def _head_of(tree: Tree) -> Head:
     return Head(tree.origin, tree.size, tree.root, tree.head_ms)
 
 
-def _verify_stored(view: View, tree: Tree, published: Checkpoint | None) -> RightEdge:
+def verify_stored(view: View, tree: Tree, published: Checkpoint | None) -> RightEdge:
     """Return the right edge, once it is found to follow from the stored entries and tiles and to give all three roots.
 
     Re-hashes the entries of the last round and of the last tile, and the tiles below the last tiles of each level: the

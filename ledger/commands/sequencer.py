@@ -11,8 +11,8 @@ import os
 import signal
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,14 +20,17 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from ledger.bell import BellServer
-from ledger.commands.inputs import UsageError, read_log_keys
-from ledger.errors import LedgerError, MalformedKey, RefusedToStart
+from ledger.commands.inputs import UsageError, read_file, read_log_keys
+from ledger.errors import LedgerError, MalformedKey, MalformedPolicy, RefusedToStart
 from ledger.head import FileHead, only_sequencer
 from ledger.note import SigningKey
+from ledger.policy import MAX_POLICY_BYTES, Policy, parse_policy
 from ledger.sequencer import Sequencer, now_ms
+from ledger.stores.cosigned import open_shelf
 from ledger.stores.engine import open_engine
 from ledger.stores.publishing import exporting
 from ledger.stores.sql import SQLStore
+from ledger.witnesses import Shelf, Witnesses
 
 _SETTINGS = {
     "database": ("DATABASE_URL", "URL", "where the log's tables are, e.g. sqlite:////var/lib/mingzhen/hospital.db"),
@@ -48,6 +51,11 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--keys", metavar="FILE", help="the keys to export (default: $LEDGER_PUBLIC_KEY_FILE, or our own)"
     )
+    parser.add_argument(
+        "--policy",
+        metavar="FILE",
+        help="ask the witnesses of this policy to cosign (default: $WITNESS_POLICY, or none)",
+    )
     parser.add_argument("--clock-offset", metavar="SECONDS", type=float, default=0.0, help="for demos: shift the clock")
     parser.add_argument("--clock-rate", metavar="N", type=int, default=1, help="for demos: N times as fast,")
     parser.add_argument("--clock-since", metavar="MS", type=int, default=0, help="from this time on, in ms since 1970")
@@ -62,8 +70,17 @@ def run(args: Namespace) -> int:
     try:
         key = SigningKey.parse(Path(values["key"]).read_text(encoding="utf-8").strip())
         engine = open_engine(values["database"])
-    except (MalformedKey, OSError, ValueError, ArgumentError, ImportError) as e:  # none repeats the text of the key
-        print(f"These settings cannot be used: {e}.", file=sys.stderr)
+        policy = _read_policy(args.policy or os.environ.get("WITNESS_POLICY"), key)
+    except (
+        MalformedKey,
+        MalformedPolicy,
+        UsageError,
+        OSError,
+        ValueError,
+        ArgumentError,
+        ImportError,
+    ) as e:  # none repeats the text of the key
+        print(f"These settings cannot be used: {str(e).rstrip('.')}.", file=sys.stderr)
         return 2
 
     stopping: list[int] = []
@@ -71,8 +88,16 @@ def run(args: Namespace) -> int:
         signal.signal(number, lambda caught, _frame: stopping.append(caught))  # a round in progress is finished
     offset_ms = int(args.clock_offset * 1000)
     head = FileHead(Path(values["head"]))
+
+    def clock() -> int:
+        return int(args.clock_since + (now_ms() - args.clock_since) * args.clock_rate + offset_ms)
+
     try:
-        with only_sequencer(head), _exporting(args, engine, key):
+        with (
+            only_sequencer(head),
+            _exporting(args, engine, key),
+            _witnessed(policy, values["origin"], key, open_shelf(engine, clock)) as outside,
+        ):
             bell = BellServer(Path(values["socket"]))
             try:
                 Sequencer(
@@ -81,8 +106,9 @@ def run(args: Namespace) -> int:
                     key,
                     values["origin"],
                     bell,
-                    clock=lambda: args.clock_since + (now_ms() - args.clock_since) * args.clock_rate + offset_ms,
+                    clock=clock,
                     report=_report,
+                    outside=outside,
                 ).run(lambda: bool(stopping))
             finally:
                 bell.close()
@@ -106,6 +132,29 @@ def _exporting(args: Namespace, engine: Engine, key: SigningKey) -> AbstractCont
     named = args.keys or os.environ.get("LEDGER_PUBLIC_KEY_FILE")
     keys = read_log_keys(named) if named else [key.verifier_key]
     return exporting(engine, Path(folder) if folder else None, keys, _report)
+
+
+def _read_policy(name: str | None, key: SigningKey) -> Policy | None:
+    """Return the policy in a file, None where none is named. Raises UsageError, MalformedPolicy."""
+    if not name:
+        return None
+    policy = parse_policy(read_file(name, MAX_POLICY_BYTES))
+    if policy.logs and key.verifier_key not in policy.logs:
+        raise UsageError(f"{name} names other logs than ours")
+    return policy
+
+
+@contextmanager
+def _witnessed(policy: Policy | None, origin: str, key: SigningKey, shelf: Shelf) -> Iterator[Witnesses | None]:
+    """Yield the witnesses of the policy, for the sequencer to start; they are left in peace afterwards."""
+    if policy is None:
+        yield None
+        return
+    witnesses = Witnesses(policy, origin, key.verifier_key, shelf, _report)
+    try:
+        yield witnesses
+    finally:
+        witnesses.stop()
 
 
 def _settings(args: Namespace, environment: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:

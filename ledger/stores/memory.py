@@ -23,6 +23,8 @@ class MemoryStore:
         self._serials: list[int] = []  # by index
         self._indices: dict[bytes, int | None] = {}
         self._notes: list[tuple[int, str, int]] = []
+        self._cosignatures: dict[tuple[int, str], tuple[str, int]] = {}
+        self._witnessed: tuple[int, int] | None = None
 
     def add_pending(self, entry: bytes, at_ms: int) -> int:
         """Put `entry` into the queue and return its serial. Raises StoreError if it is there already."""
@@ -62,6 +64,29 @@ class MemoryStore:
                 return False
             self._notes.append((size, note, published_ms))
             return True
+
+    def add_cosignature(self, size: int, witness: str, line: str, at: int) -> None:
+        with self._lock:
+            self._cosignatures.setdefault((size, witness), (line, at))
+
+    def mark_witnessed(self, size: int, at_ms: int) -> None:
+        with self._lock:
+            if self._witnessed is None or self._witnessed[0] < size:
+                self._witnessed = (size, at_ms)
+
+    def checkpoint_at(self, size: int) -> str | None:
+        return next((note for s, note, _ in reversed(self._notes) if s == size), None)
+
+    def cosignatures_at(self, size: int) -> list[str]:
+        with self._lock:
+            return [line for (s, _), (line, _) in sorted(self._cosignatures.items()) if s == size]
+
+    def newest_cosignature(self, witness: str) -> tuple[int, int] | None:
+        with self._lock:
+            return max(((s, at) for (s, w), (_, at) in self._cosignatures.items() if w == witness), default=None)
+
+    def newest_witnessed(self) -> tuple[int, int] | None:
+        return self._witnessed
 
     def load_tree(self) -> Tree | None:
         return self._tree

@@ -243,3 +243,27 @@ def test_what_waits_is_found_without_reading_what_is_done(sql_log):
         plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {_SQL['pending'].replace(':limit', '9')}").all()
     assert len(plan) == 1  # no sorting
     assert "SEARCH ledger_entry USING INDEX" in plan[0].detail
+
+
+def test_cosignatures_are_kept_under_their_checkpoint_the_first_of_each_witness(log):
+    store = log.grow(3, 4).store
+    for size, witness, line, at in [
+        (3, "b", "B\n", 5),
+        (3, "a", "A\n", 7),
+        (3, "a", "other\n", 9),
+        (7, "a", "A7\n", 11),
+    ]:
+        store.add_cosignature(size, witness, line, at)
+    assert store.cosignatures_at(3) == ["A\n", "B\n"] and store.cosignatures_at(4) == []
+    assert store.newest_cosignature("a") == (7, 11) and store.newest_cosignature("b") == (3, 5)
+    assert store.newest_cosignature("c") is None
+    assert store.checkpoint_at(7) == store.newest_checkpoint() != store.checkpoint_at(3)
+    assert store.checkpoint_at(5) is None
+
+
+def test_what_is_witnessed_only_grows(log):
+    store = log.grow(3, 4).store
+    assert store.newest_witnessed() is None
+    for size, at_ms, newest in [(3, 10, (3, 10)), (3, 11, (3, 10)), (7, 12, (7, 12)), (3, 13, (7, 12))]:
+        store.mark_witnessed(size, at_ms)
+        assert store.newest_witnessed() == newest
