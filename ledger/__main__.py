@@ -13,6 +13,7 @@ COMMANDS = {
     "audit": "check a whole log, from its address or a folder",
     "witness": "cosign the checkpoints of logs",
     "sequencer": "run the one process that lets a log grow and signs it",
+    "heal": "after a restore: take back what the database lost, from an export or a mirror",
     "export": "write the published log as files, for a CDN or the worst day",
 }
 

@@ -134,6 +134,24 @@ ledger_witnessed = Table(
     sqlite_strict=True,
 )
 
+# What the log says about itself: that it was healed, that it succeeded another, that its key changes. `ledger.notice`.
+ledger_notice = Table(
+    "ledger_notice",
+    metadata,
+    Column("id", _Number, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("at_ms", _Number, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("entry", LargeBinary, nullable=True),
+    Column("extra", LargeBinary, nullable=True),
+    PrimaryKeyConstraint("id", name="pk_ledger_notice"),
+    UniqueConstraint("entry", name="uq_ledger_notice_entry"),
+    CheckConstraint("state IN ('open', 'ready', 'told')", name="ck_ledger_notice_state"),
+    sqlite_strict=True,
+    sqlite_autoincrement=True,
+)
+
 
 def _forbid(table: Table, name: str, when: str, why: str) -> None:
     """Let the database itself refuse what the log never does, whoever asks."""
