@@ -23,7 +23,7 @@ KINDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "identity": ("Patient",),
         "visits": ("Encounter", "Appointment", "Schedule", "Slot"),
         "results": ("Observation", "DiagnosticReport"),
-        "medicines": ("MedicationRequest",),
+        "medicines": ("MedicationRequest", "MedicationStatement"),
         "conditions": ("Condition",),
         "allergies": ("AllergyIntolerance",),
         "immunizations": ("Immunization",),

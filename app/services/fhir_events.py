@@ -94,5 +94,6 @@ class EventSources:
             return []
         if resource_type != "MedicationRequest":
             return [(resource_type, ref, version)]
-        lines = open_payload(session, session.get_one(ClinicalRecord, ref))[0].get("lines", ())
+        said = open_payload(session, session.get_one(ClinicalRecord, ref))[0]
+        lines, resource_type = said.get("lines", ()), "MedicationStatement" if said.get("form") else resource_type
         return [(resource_type, line_id(ref, number), version) for number in range(1, len(lines) + 1)]

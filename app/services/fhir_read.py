@@ -19,16 +19,16 @@ from app.domain.access import Basis, Grant
 from app.domain.errors import NotAllowed, NotFound, Refused
 from app.domain.fhir.search import Search, Window, is_match
 from app.domain.fhir.write import Frame, Resource, fhir_id, ref_of
-from app.models import AppGrant, Bound, Slot, from_ms
+from app.models import AppGrant, Bound, Slot
 from app.services import disclosure, rights
 from app.services.fhir_events import SIDES, EventSources
-from app.services.fhir_sources import Source, Sources
+from app.services.fhir_sources import NO_DAY, Source, Sources
 from app.services.oauth_tokens import Standing
 
 PURPOSE = "app_access"
 OF_THE_HOUSE = ("Schedule", "Slot")  # of nobody: what can be booked is public
+IN_LINES = ("MedicationRequest", "MedicationStatement")  # several resources a row
 MOST_LOOKED_AT = 2000  # rows that one request opens while it looks for matches (P1); the next page goes on
-NO_DAY = from_ms(0)  # where what is of no known day stands in the order
 
 
 class Gone(Refused):
@@ -127,7 +127,7 @@ def _rows(
 ) -> Iterator[tuple[datetime, str, Source, Any]]:
     """Yield the rows of one table in order, a batch at a time."""
     at = func.coalesce(source.at, NO_DAY, type_=source.at.type)
-    is_down, is_inclusive = asked.is_newest_first, asked.kind == "MedicationRequest"
+    is_down, is_inclusive = asked.is_newest_first, asked.kind in IN_LINES
     ids = [source.key.in_([_ref_of(asked.kind, its_id) for its_id in wanted]) for wanted in asked.ids]
     query = select(source.model).where(*source.where, *_dates(source.at, asked), *ids, *_beside(asked))
     order = (at.desc(), source.key.desc()) if is_down else (at, source.key)
@@ -188,11 +188,11 @@ def _start(session: Session, sources: Sequence[Source], asked: Search) -> tuple[
 def _after(kind: str, row: Any) -> str:
     """Return the cursor that goes on after a row as a whole."""
     its_id = fhir_id(str(getattr(row, getattr(row, "KEY", "id"))))
-    return f"{its_id}.9999" if kind == "MedicationRequest" else its_id
+    return f"{its_id}.9999" if kind in IN_LINES else its_id
 
 
 def _ref_of(kind: str, its_id: str) -> str:
-    return ref_of(its_id.rpartition(".")[0] if kind == "MedicationRequest" else its_id)
+    return ref_of(its_id.rpartition(".")[0] if kind in IN_LINES else its_id)
 
 
 def _line(its_id: str) -> int:

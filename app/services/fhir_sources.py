@@ -27,7 +27,7 @@ from app.domain.fhir.write import (
     write_slot,
 )
 from app.domain.fhir.write_access import write_consent
-from app.domain.fhir.write_clinical import write_observation, write_prescription, write_report
+from app.domain.fhir.write_clinical import write_observation, write_prescription, write_report, write_statement
 from app.domain.fhir.write_lists import write_allergy, write_diagnosis, write_immunization, write_problem
 from app.models import (
     AppGrant,
@@ -44,16 +44,18 @@ from app.models import (
     SmartApp,
     Staff,
     Visit,
+    from_ms,
 )
 from app.services import clinics, results
 from app.services.availability import is_taken
 from app.services.clinics import SessionView
 from app.services.sealing import open_payload
 
+NO_DAY = from_ms(0)  # where what is of no known day stands in the order
 # Part of a record, as consents name it -> the resource types that it is.
 PART_TYPES: Mapping[Part, tuple[str, ...]] = {
     Part.VISITS: ("Encounter", "Condition"),
-    Part.MEDICINES: ("MedicationRequest",),
+    Part.MEDICINES: ("MedicationRequest", "MedicationStatement"),
     Part.RESULTS: ("Observation", "DiagnosticReport"),
     Part.ALLERGIES: ("AllergyIntolerance",),
     Part.VACCINES: ("Immunization",),
@@ -100,6 +102,8 @@ class Sources:
                 return (self._records(Kind.REPORT, self._report),)
             case "MedicationRequest":
                 return (self._records(Kind.PRESCRIPTION, self._prescription),)
+            case "MedicationStatement":
+                return (self._records(Kind.PRESCRIPTION, self._statement),)
             case "Condition":
                 diagnoses = self._records(Kind.DIAGNOSIS, self._diagnosis, by_recording=True)
                 return (diagnoses, self._mine(Problem, Problem.recorded_at, self._problem))
@@ -180,14 +184,20 @@ class Sources:
         said = open_payload(self.session, row)[0]
         return write_prescription(self.frame, self._about(row), row.status, row.effective_at, said)
 
+    def _statement(self, row: ClinicalRecord) -> list[Resource]:
+        said = open_payload(self.session, row)[0]
+        return write_statement(self._about(row), row.status, row.effective_at, said)
+
     def _diagnosis(self, row: ClinicalRecord) -> list[Resource]:
         return [write_diagnosis(self._about(row), row.status, open_payload(self.session, row)[0])]
 
     def _problem(self, row: Problem) -> list[Resource]:
-        return [write_problem(self._about(row), row.status, open_payload(self.session, row)[0])]
+        at = row.recorded_at if row.recorded_at > NO_DAY else None  # what was loaded without a day
+        return [write_problem(self._about(row), row.status, at, open_payload(self.session, row)[0])]
 
     def _allergy(self, row: ClinicalRecord) -> list[Resource]:
-        return [write_allergy(self.frame, self._about(row), row.status, open_payload(self.session, row)[0])]
+        said = open_payload(self.session, row)[0]
+        return [write_allergy(self.frame, self._about(row), row.status, row.effective_at, said)]
 
     def _immunization(self, row: Immunization) -> list[Resource]:
         said = open_payload(self.session, row)[0]

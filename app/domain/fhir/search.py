@@ -61,6 +61,10 @@ PARAMETERS: Mapping[str, Mapping[str, Parameter]] = MappingProxyType(
             "_id": _ID, "patient": _PATIENT, "authoredon": _date("authoredOn"), "code": _token("medicationCodeableConcept"),
             "status": _token("status"), "intent": _token("intent"),
         },
+        "MedicationStatement": {
+            "_id": _ID, "patient": _PATIENT, "effective": _date("effective"), "code": _token("medicationCodeableConcept"),
+            "status": _token("status"),
+        },
         "Condition": {
             "_id": _ID, "patient": _PATIENT, "recorded-date": _date("recordedDate"), "code": _token("code"),
             "category": _token("category"), "clinical-status": _token("clinicalStatus"),

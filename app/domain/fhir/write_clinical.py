@@ -38,6 +38,9 @@ OBSERVATION_STATUSES = frozenset(
     {"registered", "preliminary", "final", "amended", "corrected", "cancelled", "entered-in-error", "unknown"}
 )
 REPORT_STATUSES = OBSERVATION_STATUSES | {"partial", "appended"}
+STATEMENT_STATUSES = frozenset(
+    {"active", "completed", "entered-in-error", "intended", "stopped", "on-hold", "unknown", "not-taken"}
+)
 REQUEST_STATUSES = frozenset(
     {"active", "on-hold", "cancelled", "completed", "entered-in-error", "stopped", "draft", "unknown"}
 )
@@ -122,6 +125,8 @@ def write_prescription(
     frame: Frame, about: About, status: str, at: datetime | None, payload: Mapping[str, Any]
 ) -> list[Resource]:
     """Return a prescription as one request for each line, held together by the prescription's number."""
+    if payload.get("form") == "statement":
+        return []
     status = PRESCRIPTION_STATUS.get(status, status)
     author = shown(about.author)
     found = []
@@ -142,6 +147,29 @@ def write_prescription(
             "groupIdentifier": {"system": frame.sid("prescription"), "value": about.ref},
             "dosageInstruction": [{"text": said}] if said else [],
             "dispenseRequest": {"expectedSupplyDuration": duration} if duration else None,
+        }
+        found.append(clean(resource))
+    return found
+
+
+def write_statement(about: About, status: str, at: datetime | None, payload: Mapping[str, Any]) -> list[Resource]:
+    """Return what another house stated to be taken, one for each line; nothing for what was prescribed."""
+    if payload.get("form") != "statement":
+        return []
+    until, found = str(payload.get("until", "")), []
+    for number, line in enumerate(payload.get("lines", ()), start=1):
+        said = str(line.get("dose", ""))
+        period = clean({"start": moment(at) if at else None, "end": until}) if until else None
+        resource = {
+            **head("MedicationStatement", about.ref, about.version),
+            "id": line_id(about.ref, number),
+            "status": status if status in STATEMENT_STATUSES else "unknown",
+            "medicationCodeableConcept": concept(str(line.get("name", ""))),
+            "subject": reference("Patient", about.patient),
+            "context": reference("Encounter", about.encounter) if about.encounter else None,
+            "effectiveDateTime": moment(at) if at and not until else None,
+            "effectivePeriod": period,
+            "dosage": [{"text": said}] if said else [],
         }
         found.append(clean(resource))
     return found

@@ -5,6 +5,7 @@ Sources: HL7 FHIR R4 9.2 Condition (con-3 to con-5), 9.1 AllergyIntolerance (ait
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -33,48 +34,74 @@ ALLERGY_CATEGORY: Mapping[str, str] = {
     "egg": "food", "pollen": "environment",
 }  # fmt: skip
 VOID = ("entered-in-error", "cancelled")
+CRITICALITIES = ("low", "high", "unable-to-assess")
+ALLERGY_CLINICAL = ("active", "inactive", "resolved")
+LIST_ITEM = ("problem-list-item", "Problem List Item")
+VISIT_DIAGNOSIS = ("encounter-diagnosis", "Encounter Diagnosis")
+
+_DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
 
 
 def write_diagnosis(about: About, status: str, payload: Mapping[str, Any]) -> Resource:
     """Return what a visit was diagnosed with. `status` is the record's: void ones are entered in error."""
     is_void = status in VOID
+    note = _unless(payload.get("note"), payload.get("name_zh"))
+    verification = "entered-in-error" if is_void else "confirmed"
     return _condition(
-        about, "" if is_void else "active", is_void, payload, "encounter-diagnosis", "Encounter Diagnosis"
+        about, "" if is_void else "active", verification, payload, note, VISIT_DIAGNOSIS, about.recorded_at
     )
 
 
-def write_problem(about: About, status: str, payload: Mapping[str, Any]) -> Resource:
-    """Return a problem of a person's list: since when, and until when where it counts no more."""
-    is_void = status in VOID
-    clinical = "" if is_void or status == "unknown" else status
-    written = _condition(about, clinical, is_void, payload, "problem-list-item", "Problem List Item")
+def write_problem(about: About, status: str, at: datetime | None, payload: Mapping[str, Any]) -> Resource:
+    """Return a problem of a person's list: since when, and until when where it counts no more (con-4). `at` is when it was recorded.
+
+    Of one that was loaded the verification stands in its note, where it was more than confirmed.
+    """
+    note, verification = str(payload.get("note", "")), "" if "system" in payload else "confirmed"
+    if status in VOID:
+        verification = next(
+            (word for word in ("refuted", "entered-in-error") if note.startswith(word)), "entered-in-error"
+        )
+        note = note.removeprefix(verification).removeprefix("；")
+    elif "system" not in payload:
+        note = _unless(note, payload.get("name_zh"))
+    clinical = "" if status in VOID or status == "unknown" else status
+    written = _condition(about, clinical, verification, payload, note, LIST_ITEM, at)
     until = "" if STATUSES.get(status, True) else str(payload.get("until_on", ""))
-    return clean({**written, "onsetDateTime": str(payload.get("onset_on", "")), "abatementDateTime": until})
+    return clean({**written, **_when("onset", str(payload.get("onset_on", ""))), **_when("abatement", until)})
 
 
-def write_allergy(frame: Frame, about: About, status: str, payload: Mapping[str, Any]) -> Resource:
-    """Return an allergy. A substance of our list has our code and its category; any other its words alone."""
-    is_void = status in VOID
+def write_allergy(frame: Frame, about: About, status: str, at: datetime | None, payload: Mapping[str, Any]) -> Resource:
+    """Return an allergy. A substance of our list has our code and its category; one that was loaded has its source's code."""
     substance, note = str(payload.get("substance", "")), str(payload.get("note", ""))
     chinese, english = str(payload.get("name_zh", "")), str(payload.get("name_en", ""))
-    is_named = substance in SUBSTANCES and substance != "other"
-    text = note if substance == "other" and note else chinese
-    system = f"{TERMINOLOGY}/allergyintolerance"
+    is_loaded = "code" in payload
+    text = note if substance == "other" and note and not is_loaded else chinese
+    named = _loaded(payload)
+    if not is_loaded and substance in SUBSTANCES and substance != "other":
+        named = [coding(frame.sid("substance"), substance, english)]
+    verification = status if status in ("entered-in-error", "refuted") else "" if is_loaded else "confirmed"
+    clinical = str(payload.get("status", "")) if is_loaded else "active"
+    if verification == "entered-in-error" or clinical not in ALLERGY_CLINICAL:
+        clinical = ""  # ait-2
+    system, severity = f"{TERMINOLOGY}/allergyintolerance", str(payload.get("severity", ""))
+    reactions = str(payload.get("reactions", ""))
     category = ALLERGY_CATEGORY.get(substance)
+    recorded_at = at or about.recorded_at
     return clean(
         {
             **head("AllergyIntolerance", about.ref, about.version),
-            "clinicalStatus": None if is_void else concept("", coding(f"{system}-clinical", "active")),
-            "verificationStatus": concept(
-                "", coding(f"{system}-verification", "entered-in-error" if is_void else "confirmed")
-            ),
+            "clinicalStatus": concept("", coding(f"{system}-clinical", clinical)) if clinical else None,
+            "verificationStatus": concept("", coding(f"{system}-verification", verification)) if verification else None,
             "category": [category] if category else [],
-            "code": concept(text, *([coding(frame.sid("substance"), substance, english)] if is_named else [])),
+            "criticality": severity if severity in CRITICALITIES else None,
+            "code": concept(text, *named),
             "patient": reference("Patient", about.patient),
             "encounter": reference("Encounter", about.encounter) if about.encounter else None,
-            "recordedDate": moment(about.recorded_at) if about.recorded_at else None,
+            "recordedDate": moment(recorded_at) if recorded_at else None,
             "recorder": shown(about.author),
             "note": [{"text": note}] if note and note != text else [],
+            "reaction": [{"manifestation": [concept(reactions)]}] if reactions else [],
         }
     )
 
@@ -86,9 +113,10 @@ def write_immunization(
     vaccine, note = str(payload.get("vaccine", "")), str(payload.get("note", ""))
     chinese, english = str(payload.get("name_zh", "")), str(payload.get("name_en", ""))
     known = VACCINES.get(vaccine)
-    codes = [coding(frame.sid("vaccine"), vaccine, english)] if known else []
+    is_loaded = "code" in payload
+    codes = [coding(frame.sid("vaccine"), vaccine, english)] if known and not is_loaded else _loaded(payload)
     codes += [coding(CVX, known[2])] if known and known[2] else []
-    text = note if vaccine == "other" and note else chinese
+    text = note if vaccine == "other" and note and not is_loaded else chinese
     dose, place = str(payload.get("dose", "")), str(payload.get("place", ""))
     return clean(
         {
@@ -111,24 +139,46 @@ def write_immunization(
 
 
 def _condition(
-    about: About, clinical: str, is_void: bool, payload: Mapping[str, Any], category: str, shown_as: str
+    about: About,
+    clinical: str,
+    verification: str,
+    payload: Mapping[str, Any],
+    note: str,
+    category: tuple[str, str],
+    at: datetime | None,
 ) -> Resource:
-    note = str(payload.get("note", ""))
     code, chinese, english = (str(payload.get(name, "")) for name in ("code", "name_zh", "name_en"))
-    is_icd = len(code) >= 3 and code[0].isalpha() and code[1].isdigit()
-    named = [coding(ICD_10 if is_icd else "", code, english if english != chinese else "")] if code else []
-    verification = "entered-in-error" if is_void else "confirmed"
+    named = _loaded(payload)
+    if code and "system" not in payload:
+        named = [coding(ICD_10, code, _unless(english, chinese))]
     return clean(
         {
             **head("Condition", about.ref, about.version),
             "clinicalStatus": concept("", coding(f"{TERMINOLOGY}/condition-clinical", clinical)) if clinical else None,
-            "verificationStatus": concept("", coding(f"{TERMINOLOGY}/condition-ver-status", verification)),
-            "category": [concept("", coding(f"{TERMINOLOGY}/condition-category", category, shown_as))],
+            "verificationStatus": (
+                concept("", coding(f"{TERMINOLOGY}/condition-ver-status", verification)) if verification else None
+            ),
+            "category": [concept("", coding(f"{TERMINOLOGY}/condition-category", *category))],
             "code": concept(chinese, *named),
             "subject": reference("Patient", about.patient),
             "encounter": reference("Encounter", about.encounter) if about.encounter else None,
-            "recordedDate": moment(about.recorded_at) if about.recorded_at else None,
+            "recordedDate": moment(at) if at else None,
             "recorder": shown(about.author),
-            "note": [{"text": note}] if note and note != chinese else [],
+            "note": [{"text": note}] if note else [],
         }
     )
+
+
+def _loaded(payload: Mapping[str, Any]) -> list[Resource]:
+    """Return the coding that a loaded resource brought, none where it had no code."""
+    code = str(payload.get("code", "")) if "system" in payload else ""
+    return [coding(str(payload.get("system", "")), code)] if code else []
+
+
+def _when(name: str, text: str) -> Resource:
+    """Return onset or abatement: a date of whatever precision, else the words that its source had."""
+    return {f"{name}DateTime" if _DATE.fullmatch(text) else f"{name}String": text} if text else {}
+
+
+def _unless(text: Any, other: Any) -> str:
+    return "" if text == other else str(text or "")
