@@ -8,7 +8,7 @@ from enum import StrEnum
 from app.domain.errors import BadInput, Conflict, NotFound
 
 MOST_CHARACTERS = 500
-FEWEST_CHARACTERS = 4
+FEWEST_CHARACTERS = 2
 
 
 @dataclass(frozen=True)

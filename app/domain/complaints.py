@@ -8,7 +8,7 @@ from enum import StrEnum
 from app.domain.errors import BadInput, Conflict
 
 MOST_CHARACTERS = 1000
-FEWEST_CHARACTERS = 4
+FEWEST_CHARACTERS = 2
 ANSWER_WITHIN = timedelta(days=15)
 
 
