@@ -47,6 +47,10 @@ class SMSUnavailable(OutsideError):
         self.maybe_done = maybe_done
 
 
+class Unreadable(Exception):
+    """A sealed payload does not open where it stands: it was changed, moved, or sealed under another key."""
+
+
 class Vault(Protocol):
     """Seals payloads under keys per owner and retention class, and finds refs by blind index.
 
@@ -61,7 +65,7 @@ class Vault(Protocol):
         """Return the payload sealed for one place, `table|row|version`."""
 
     def open(self, owner: str, retention: str, place: str, sealed: bytes) -> dict[str, Any]:
-        """Undo `seal`; raises when a byte or the place is another, KeyError when the key is gone."""
+        """Undo `seal`; raises Unreadable when a byte or the place is another, KeyError when the key is gone."""
 
     def prepare(self, owners: Iterable[str], retention: str) -> None:
         """Fetch the keys of many owners at once, before opening what is theirs one by one."""

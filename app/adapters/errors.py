@@ -7,6 +7,8 @@ EdgeError
 
 from __future__ import annotations
 
+from app.ports import Unreadable
+
 
 class EdgeError(Exception):
     """Something outside the core failed; the message carries no secret and no personal datum."""
@@ -16,5 +18,5 @@ class KeyringUnavailable(EdgeError):
     """The master key cannot be had. The message says what the operator does."""
 
 
-class SealBroken(EdgeError):
+class SealBroken(EdgeError, Unreadable):
     """A sealed payload does not open where it stands."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import BigInteger, and_, exists, or_, select, type_coerce
+from sqlalchemy import BigInteger, and_, exists, or_, select, tuple_, type_coerce
 from sqlalchemy.orm import Session
 
 from app.domain import booking as booking_rules
@@ -21,6 +21,7 @@ from app.services import availability, beside, clinics, events, freeing
 from app.services.sealing import seal_next
 
 BATCH = 20
+MOST_LOOKED_AT = 400  # slots in one round
 
 
 def is_due(session: Session, now: datetime) -> bool:
@@ -40,9 +41,7 @@ def run(session: Session, now: datetime) -> int:
         lapse(session, row, now)
         done += 1
     session.flush()
-    for slot, sitting in _offerable(session, now, BATCH):
-        done += _offer(session, slot, sitting, now)
-        session.flush()
+    done += _offer_all(session, now)
     for row, why in _in_vain(session, now, BATCH):
         _end(session, row, why, now)
         done += 1
@@ -58,8 +57,26 @@ def _run_out(session: Session, now: datetime, limit: int) -> Sequence[WaitlistEn
     ).all()
 
 
-def _offerable(session: Session, now: datetime, limit: int) -> Sequence[tuple[Slot, ClinicSession]]:
-    """Return free slots that somebody waits for, the earliest first: those of today and later, nobody's, of no stopped session."""
+def _offer_all(session: Session, now: datetime) -> int:
+    """Offer free slots, the earliest first, BATCH at most. Those that nobody in line may have do not keep later ones back."""
+    done, looked, after = 0, 0, None
+    while done < BATCH and looked < MOST_LOOKED_AT:
+        found = _offerable(session, now, BATCH, after)
+        for slot, sitting in found:
+            done += _offer(session, slot, sitting, now)
+            session.flush()
+        if len(found) < BATCH:
+            break
+        looked += len(found)
+        after = found[-1][0]
+    return done
+
+
+def _offerable(
+    session: Session, now: datetime, limit: int, after: Slot | None = None
+) -> Sequence[tuple[Slot, ClinicSession]]:
+    """Return free slots that somebody waits for, the earliest first: those of today and later, nobody's, of no stopped session;
+    `after` one of them the next ones."""
     rows = session.execute(
         select(Slot, ClinicSession)
         .join(ClinicSession, ClinicSession.id == Slot.session_id)
@@ -70,6 +87,7 @@ def _offerable(session: Session, now: datetime, limit: int) -> Sequence[tuple[Sl
             ~availability.is_lived_in(now),
             ~availability.is_offered_elsewhere(now),
             ~availability.is_stopped(),
+            *(() if after is None else (tuple_(Slot.starts_at, Slot.id) > tuple_(after.starts_at, after.id),)),
         )
         .order_by(Slot.starts_at, Slot.id)
         .limit(limit)

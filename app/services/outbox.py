@@ -21,6 +21,7 @@ from app.domain.errors import NotAllowed, NotFound
 from app.domain.ids import new_ref
 from app.domain.messages import KINDS, LEASE, MOST_TRIES, Template, told_by, wait_after
 from app.models import ClinicSession, Department, Link, MessageQuota, OutboxMessage, Patient, Ticket
+from app.ports import Unreadable
 from app.services import accounts, people, rights
 from app.services.sealing import vault_of
 
@@ -138,7 +139,7 @@ def address(session: Session, ways: Ways, now: datetime) -> list[tuple[str, str,
         elif row.not_after <= now:
             row.state, row.reason = "dropped", "too_late"
         elif row.state == "new":
-            _spread(session, row, ways, now)
+            _spread_if_readable(session, row, ways, now)
         if row.state in ("unknown", "dropped"):
             ended.append((row.kind, row.state, str(row.reason)))
     return ended
@@ -146,17 +147,22 @@ def address(session: Session, ways: Ways, now: datetime) -> list[tuple[str, str,
 
 def take(session: Session, now: datetime) -> Letter | None:
     """Return the message whose turn it is, marked as being sent; None when none is. Commit before sending."""
-    row = session.scalar(
+    turn = (
         select(OutboxMessage)
         .where(OutboxMessage.state == "ready", OutboxMessage.next_at <= now, OutboxMessage.not_after > now)
         .order_by(OutboxMessage.next_at, OutboxMessage.created_at)
         .limit(1)
     )
-    if row is None:
-        return None
-    row.state, row.next_at, row.tries = "sending", now + LEASE, row.tries + 1
-    to = _addresses(session, row)
-    return Letter(row.id, row.kind, str(row.channel), to.openid, to.phone, _open(session, row)["facts"], row.tries)
+    while (row := session.scalar(turn)) is not None:
+        try:
+            facts = _open(session, row)["facts"]
+        except (Unreadable, KeyError):
+            row.state, row.reason = "dropped", "unreadable"
+            continue
+        row.state, row.next_at, row.tries = "sending", now + LEASE, row.tries + 1
+        to = _addresses(session, row)
+        return Letter(row.id, row.kind, str(row.channel), to.openid, to.phone, facts, row.tries)
+    return None
 
 
 def settle(session: Session, letter: Letter, outcome: Outcome, ways: Ways, now: datetime) -> str:
@@ -217,6 +223,14 @@ def try_again(session: Session, now: datetime) -> int:
 
 _ADD = insert(OutboxMessage.__table__)
 _KNOWN = select(OutboxMessage.id).where(OutboxMessage.key == bindparam("of"))
+
+
+def _spread_if_readable(session: Session, row: OutboxMessage, ways: Ways, now: datetime) -> None:
+    """Spread a message. One whose key was destroyed, or that somebody changed, is dropped, and holds up no other."""
+    try:
+        _spread(session, row, ways, now)
+    except (Unreadable, KeyError):
+        row.state, row.reason = "dropped", "unreadable"
 
 
 def _spread(session: Session, row: OutboxMessage, ways: Ways, now: datetime) -> None:

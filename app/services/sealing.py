@@ -58,7 +58,9 @@ def _require_next_version(_mapper: Any, _connection: Any, row: Bound) -> None:
         state = inspect(row)
         changed = [name for name in row.FIELDS if state.attrs[name].history.has_changes()]
         if changed and not state.attrs.version.history.has_changes():
-            raise ValueError(f"{row.OBJECT}: {', '.join(changed)} changed without a next version; seal it before the flush")
+            raise ValueError(
+                f"{row.OBJECT}: {', '.join(changed)} changed without a next version; seal it before the flush"
+            )
 
 
 def _keep(session: Session, row: Bound) -> None:

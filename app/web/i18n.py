@@ -45,7 +45,9 @@ def chosen_locale() -> str:
     """Babel's name of the locale this browser chose; Chinese where nobody chose."""
     if not has_request_context():
         return LOCALES["zh"]
-    if request.path.startswith(("/api/", "/fhir/")):  # a mini-program keeps no cookie: it says the language with each call
+    if request.path.startswith(
+        ("/api/", "/fhir/")
+    ):  # a mini-program keeps no cookie: it says the language with each call
         return LOCALES[request.accept_languages.best_match(["zh", "en"], "zh")]
     return LOCALES.get(session.get("lang", "zh"), LOCALES["zh"])
 

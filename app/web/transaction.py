@@ -97,7 +97,10 @@ def respond(answer: dict[str, Any], event_ids: list[str], is_sealed: bool) -> Re
     """Return the response that an answer stands for."""
     state = "sealed" if is_sealed else "pending"
     if "location" in answer:
-        if event_ids and request.blueprint in ("patient", "smart"):  # the line under which a person's own pages show it once
+        if event_ids and request.blueprint in (
+            "patient",
+            "smart",
+        ):  # the line under which a person's own pages show it once
             flash(event_ids[-1], f"receipt-{state}")
         response = redirect(answer["location"], code=303)
     else:

@@ -344,3 +344,22 @@ def test_what_happened_long_ago_is_not_told_when_it_is_brought_in(ward, li, post
     with ward.house.writing_session() as session:
         assert not outbox.tell(session, li.ref, "called", ward.now - timedelta(days=3), ticket="A001")
     assert rows(post) == []
+
+
+@pytest.mark.parametrize("is_addressed", [False, True])
+def test_a_message_that_does_not_open_is_dropped_and_holds_up_no_other(ward, li, post, phones, is_addressed):
+    asked(ward, li, 2)
+    tell(ward, li)
+    if is_addressed:
+        with ward.house.writing_session() as session:
+            outbox.address(session, sending.ways_of(post.settings, post), ward.now)
+    with ward.house.writing_session() as session:
+        broken = session.scalars(
+            select(OutboxMessage).where(OutboxMessage.state == ("ready" if is_addressed else "new"))
+        ).one()
+        broken.sealed = broken.sealed[:-1] + bytes([broken.sealed[-1] ^ 1])
+    ward.clock.now += timedelta(seconds=1)
+    tell(ward, li, ticket="A002")
+    sending.send(post)
+    assert len(phones.wechat) == 1
+    assert states(post) == [("dropped", "wechat" if is_addressed else None, "unreadable"), ("sent", "wechat", None)]

@@ -202,3 +202,13 @@ def test_a_session_that_runs_past_midnight_has_one_line_whichever_day_its_slots_
     assert ward.do(waitlist.join, other.actor, other.ref, ward.department, tomorrow).ahead == 1
     assert ward.do(offers.run) == 2
     assert [entry(ward, one).state for one in (who, other)] == ["offered", "offered"]
+
+
+def test_a_free_slot_that_is_too_near_to_be_offered_does_not_keep_a_later_one_back(ward, full, monkeypatch):
+    monkeypatch.setattr(offers, "BATCH", 1)
+    who = ward.person()
+    join(ward, who)
+    for appointment, _ in (full[2], full[4]):  # 10:30, thirty minutes from now, and 10:50
+        ward.do(booking.cancel, ward.desk, appointment)
+    assert ward.do(offers.run) == 1
+    assert entry(ward, who).state == "offered"
