@@ -14,6 +14,7 @@ COMMANDS = {
     "witness": "cosign the checkpoints of logs",
     "sequencer": "run the one process that lets a log grow and signs it",
     "heal": "after a restore: take back what the database lost, from an export or a mirror",
+    "succeed": "end a log that cannot go on, and open another that binds it",
     "export": "write the published log as files, for a CDN or the worst day",
 }
 

@@ -36,6 +36,16 @@ def tell_notice(connection: Connection, number: int, entry: bytes, extra: bytes)
     connection.execute(row.values(state="told", entry=entry, extra=extra))
 
 
+def put_into_words(connection: Connection, number: int, entry: bytes, extra: bytes) -> None:
+    """Give a notice the entry and the opening that the log itself made for it; its state stays."""
+    connection.execute(update(ledger_notice).where(_COLUMNS.id == number).values(entry=entry, extra=extra))
+
+
+def mark_told(connection: Connection, number: int) -> None:
+    """Note that whoever keeps events has one of this notice."""
+    connection.execute(update(ledger_notice).where(_COLUMNS.id == number).values(state="told"))
+
+
 def notices_in(connection: Connection, state: str | None = None, kind: str | None = None) -> list[Notice]:
     """Return the notices, in a state or of a kind where asked for, oldest first."""
     query = select(ledger_notice).order_by(_COLUMNS.id)
@@ -56,7 +66,7 @@ def published_notices(engine: Engine) -> dict[str, bytes]:
     key that goes. Notices are counted in the order in which they entered the log.
     """
     with reading(engine) as connection:
-        found = [_receipt(connection, notice) for notice in notices_in(connection, state="told")]
+        found = [_receipt(connection, notice) for notice in notices_in(connection)]
     receipts = [data for _, data in sorted(pair for pair in found if pair is not None)]
     return {notice_path(number): data for number, data in enumerate(receipts)}
 

@@ -212,8 +212,9 @@ _SQL = {
 class _Statements:
     """The statements above, written for one dialect."""
 
-    def __init__(self, dialect: Dialect) -> None:
-        compiled = {name: text(sql).compile(dialect=dialect) for name, sql in _SQL.items()}
+    def __init__(self, dialect: Dialect, prefix: str) -> None:
+        named = {name: sql.replace("ledger_", f"{prefix}ledger_") for name, sql in _SQL.items()}
+        compiled = {name: text(sql).compile(dialect=dialect) for name, sql in named.items()}
         self._sql = {name: str(statement) for name, statement in compiled.items()}
         # The names in the order of the question marks; None where the driver takes names.
         self._order = {name: statement.positiontup for name, statement in compiled.items()}
@@ -268,8 +269,8 @@ class _Statements:
 
 
 @lru_cache(maxsize=16)
-def _statements(dialect: Dialect) -> _Statements:
-    return _Statements(dialect)
+def _statements(dialect: Dialect, prefix: str = "") -> _Statements:
+    return _Statements(dialect, prefix)
 
 
 def add_pending(connection: Connection, entry: bytes, at_ms: int) -> int:
@@ -290,9 +291,9 @@ class SQLView:
     One moment of the log if the connection's transaction is one: SQLite's are, PostgreSQL's need REPEATABLE READ.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, prefix: str = "") -> None:
         self._connection = connection
-        self._statements = _statements(connection.dialect)
+        self._statements = _statements(connection.dialect, prefix)
 
     def load_tree(self) -> Tree | None:
         rows = self._rows("tree")
@@ -389,11 +390,12 @@ class SQLStore:
     With `for_one_thread` it keeps two connections until `close`, which spares each transaction the pool.
     """
 
-    def __init__(self, engine: Engine, for_one_thread: bool = False) -> None:
+    def __init__(self, engine: Engine, for_one_thread: bool = False, prefix: str = "") -> None:
         self._engine = engine
+        self._prefix = prefix  # of the tables: that of a log that was frozen, see `ledger.stores.succession`
         self._reader = engine.connect() if for_one_thread else None
         self._writer = engine.connect() if for_one_thread else None
-        self._statements = _statements(engine.dialect)
+        self._statements = _statements(engine.dialect, prefix)
 
     def close(self) -> None:
         for connection in (self._reader, self._writer):
@@ -403,7 +405,7 @@ class SQLStore:
     @contextmanager
     def view(self) -> Iterator[SQLView]:
         with reading(self._engine, self._reader) as connection:
-            yield SQLView(connection)
+            yield SQLView(connection, self._prefix)
 
     def create(self, tree: Tree) -> None:
         with recording(self._engine, kept=self._writer) as connection:
