@@ -88,30 +88,32 @@ def fire(port: int, requests: Sequence[bytes], connections: int) -> Burst:
         line.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         selector.register(line.socket, selectors.EVENT_READ, line)
         lines.append(line)
-    began = time.perf_counter()
-    following = 0
-    for line in lines:
-        _send(line, requests, following)
-        following += 1
-    waiting = len(requests)
-    while waiting:
-        ready = selector.select(PATIENCE_SECONDS)
-        if not ready:
-            raise TimeoutError("the server has not answered for half a minute")
-        for key, _ in ready:
-            line = key.data
-            answer = _receive(line)
-            if answer is None:
-                continue
-            answers[line.number] = answer
-            waiting -= 1
-            if following < len(requests):
-                _send(line, requests, following)
-                following += 1
-    seconds = time.perf_counter() - began
-    for line in lines:
-        line.socket.close()
-    selector.close()
+    try:
+        began = time.perf_counter()
+        following = 0
+        for line in lines:
+            _send(line, requests, following)
+            following += 1
+        waiting = len(requests)
+        while waiting:
+            ready = selector.select(PATIENCE_SECONDS)
+            if not ready:
+                raise TimeoutError("the server has not answered for half a minute")
+            for key, _ in ready:
+                line = key.data
+                answer = _receive(line)
+                if answer is None:
+                    continue
+                answers[line.number] = answer
+                waiting -= 1
+                if following < len(requests):
+                    _send(line, requests, following)
+                    following += 1
+        seconds = time.perf_counter() - began
+    finally:
+        for line in lines:
+            line.socket.close()
+        selector.close()
     return Burst(seconds, [answer for answer in answers if answer is not None])
 
 

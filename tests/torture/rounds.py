@@ -7,7 +7,9 @@ again, each time with one call that fails or at which the process dies.
 from __future__ import annotations
 
 import mmap
+import random
 import shutil
+from collections import Counter
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
@@ -25,6 +27,7 @@ from tests.torture.tracer import Call, Fault
 
 ACKNOWLEDGED, FAILED = 0, 3
 PAGE = 65536
+SAMPLE = 60
 
 
 class Written(Key):
@@ -134,3 +137,15 @@ def _is_of_sqlite(call: Call) -> bool:
     src/os_unix.c, unixSync. Only the first commit after the last connection was closed does it.
     """
     return call.file.is_dir()
+
+
+def suffer(folder: Path, rng: random.Random) -> str:
+    """Let a sample of all calls fail, reads and locks too, at some size of the log and in the round or the start before it."""
+    size, waiting = rng.choice(((1, 1), (254, 5), (255, 1), (256, 300), (511, 2))), rng.choice((0, 1, 9))
+    case = Case(folder, size[0], size[1] + waiting, rng.choice(("round", "round", "start")))
+    watched = tuple(tracer.CALLS)
+    every = list(faults(case.calls(watched)))
+    chosen = rng.sample(every, min(len(every), SAMPLE))
+    ended = Counter(case.suffer(fault, watched) for fault in chosen)
+    said = ", ".join(f"{count} {how}" for how, count in sorted(ended.items()))
+    return f"{len(chosen)} of {len(every)} faults in the {case.begin} at {case.size} entries: {said}"
