@@ -191,6 +191,7 @@ ROWS: dict[str, Row] = {
     "patient.receipts_part": Row(),
     "patient.receipt": Row({"event_id": "$event"}, **PERSON),
     "patient.receipt_waiting": Row({"event_id": "$event"}, **PERSON),
+    "patient.receipt_paper": Row({"event_id": "$event"}, **PERSON, but=PENDING),
     "patient.receipt_file": Row({"event_id": "$event"}, **PERSON, but=PENDING),
     # The mini-program
     "api.openapi": Row(),
@@ -266,8 +267,10 @@ ROWS: dict[str, Row] = {
     "log.ledger": Row(),
     "log.verify": Row(),
     "log.saved": Row(),
+    "log.wall": Row(),
     "log.worker": Row(),
     "log.keys": Row(),
+    "log.policy": Row(but={"*": 404}),
     "log.checkpoint": Row(but={"*": 404}),
     "log.tile": Row({"path": "0/000"}, but={"*": 404}),
 }
@@ -275,23 +278,27 @@ ROWS: dict[str, Row] = {
 # The rows of single slices, which take Row from here.
 from tests.rows_access import ROWS as ACCESS_ROWS  # noqa: E402
 from tests.rows_desk import ROWS as DESK_ROWS  # noqa: E402
+from tests.rows_erasure import ROWS as ERASURE_ROWS  # noqa: E402
 from tests.rows_fair import ROWS as FAIR_ROWS  # noqa: E402
 from tests.rows_fhir import ROWS as FHIR_ROWS  # noqa: E402
 from tests.rows_lab import ROWS as LAB_ROWS  # noqa: E402
 from tests.rows_messages import ROWS as MESSAGE_ROWS  # noqa: E402
 from tests.rows_people import ROWS as PEOPLE_ROWS  # noqa: E402
 from tests.rows_queue import ROWS as QUEUE_ROWS  # noqa: E402
+from tests.rows_records import ROWS as RECORD_ROWS  # noqa: E402
 from tests.rows_staff import ROWS as STAFF_ROWS  # noqa: E402
 from tests.rows_wait import ROWS as WAIT_ROWS  # noqa: E402
 from tests.rows_ways import ROWS as WAYS_ROWS  # noqa: E402
 
 ROWS |= ACCESS_ROWS
 ROWS |= DESK_ROWS
+ROWS |= ERASURE_ROWS
 ROWS |= FAIR_ROWS
 ROWS |= FHIR_ROWS
 ROWS |= LAB_ROWS
 ROWS |= PEOPLE_ROWS
 ROWS |= QUEUE_ROWS
+ROWS |= RECORD_ROWS
 ROWS |= STAFF_ROWS
 ROWS |= MESSAGE_ROWS
 ROWS |= WAIT_ROWS

@@ -39,7 +39,7 @@ from app.models import (
 from app.services import erasure_rows, events, people, rights
 from app.services.audit_tombstones import Tombstones
 from app.services.erasure_rows import Burial
-from app.services.sealing import open_payload, seal_again, vault_of
+from app.services.sealing import open_payload, seal_again
 
 RETENTIONS = ("identity", "contact", "clinical", "events", "messages")
 OPEN_STATES = ("held", "booked", "checked_in", "in_consult")
@@ -334,9 +334,3 @@ def _empty_account(session: Session, account_ref: str, burial: Burial) -> None:
     blank = {"sealed": b"", "has_phone": False, "created_at": datetime.fromtimestamp(0, tz=UTC)}
     session.execute(update(table).where(table.c.ref == account_ref).values(blank))
     session.expunge(row)
-
-
-def welcome_back(session: Session, patient_ref: str) -> None:
-    """Make the keys anew that an erasure destroyed, for a person who comes back: what was erased stays so."""
-    if session.scalar(select(Erasure.id).where(Erasure.patient_ref == patient_ref).limit(1)) is not None:
-        vault_of(session).welcome(patient_ref)

@@ -24,7 +24,7 @@ from app.domain.errors import NotFound, Refused
 from app.domain.ids import new_ref
 from app.domain.names import match_key
 from app.models import Consent, Link, Patient, Prepared
-from app.services import accounts, events
+from app.services import accounts, events, restriction
 from app.services.sealing import open_payload, seal_again, seal_next, vault_of
 
 CONSENT_SENSITIVE = "sensitive_data"
@@ -138,6 +138,8 @@ def bind(
     if len(living) >= MOST_PEOPLE:
         raise PeopleFull(most=MOST_PEOPLE)
     existed = patient is not None
+    if existed:
+        restriction.welcome_back(session, ref)
     if patient is None:
         phone = accounts.phone_of(session, account_ref) if relation == "self" and is_own_phone else None
         patient = create_patient(session, ref, document, name, phone, "bound", now)
@@ -383,6 +385,7 @@ def see_document(
     ref, is_new = register_at_desk(session, actor, document, name, phone, now)
     if is_new:
         return ref
+    restriction.welcome_back(session, ref)
     patient = session.get_one(Patient, ref)
     identity = open_payload(session, patient)[0]
     if not patient.is_verified:

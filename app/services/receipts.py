@@ -177,3 +177,12 @@ def entries_of(session: Session, event_ids: Iterable[str]) -> Sequence[tuple[str
         (row.id, row.entry)
         for row in session.scalars(select(Event).where(Event.id.in_(list(event_ids))).order_by(Event.id))
     ]
+
+
+def of_erasure(session: Session, event_id: str) -> tuple[bytes, bytes]:
+    """Return (entry, extra) of an erasure's event, in full: for whoever asked for it, whose own events are gone. It names a random
+    account that is no more, and counts."""
+    row = session.get(Event, event_id)
+    if row is None or not row.type.startswith("erasure."):
+        raise NotFound()
+    return row.entry, format_extra(ForMe(*events.open_event(session, row)))

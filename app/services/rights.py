@@ -20,8 +20,9 @@ from app.domain.access import Answer, BrokenGlass, Grant, Held, Part, Treating
 from app.domain.actor import Actor
 from app.domain.calendar import hospital_day
 from app.domain.errors import NotAllowed, NotFound, Refused
+from app.domain.retention import RecordRestricted
 from app.models import Appointment, BreakGlass, ClinicSession, Link, Patient, Permit, Prepared, Ticket
-from app.services import identity, people
+from app.services import identity, people, restriction
 
 TREATING_LOOKBACK = timedelta(days=3)  # longer than any treating relation can last
 OF_DEPARTMENT = timedelta(days=30)  # who holds a session of a department so long before or ahead works in it
@@ -44,13 +45,29 @@ def granted(session: Session, actor: Actor, patient_ref: str) -> Grant | None:
 
 
 def _require(session: Session, actor: Actor, patient_ref: str, question: access.Question, now: datetime) -> Grant:
+    is_kept_only = actor.role == "doctor" and restriction.blocks(session, str(actor.ref), patient_ref, now)
+    if is_kept_only and not _broken(session, str(actor.ref), now, BreakGlass.patient_ref == patient_ref):
+        raise RecordRestricted(about=patient_ref)  # an emergency goes on: a life comes first
     grant = access.require(actor, question, now)
     session.info.setdefault("granted", {})[actor.ref, patient_ref] = grant
     return grant
 
 
 def treating_of(session: Session, clinician_ref: str, patient_ref: str, now: datetime) -> tuple[Treating, ...]:
-    """Return when this person checked in to this clinician lately: a ticket of the own session, or one called by them."""
+    """Return when this person checked in to this clinician lately: a ticket of the own session, or one called by them. Of a
+    record that is only kept, nothing, until a legal reason was given."""
+    if restriction.blocks(session, clinician_ref, patient_ref, now):
+        return ()
+    return _treating(session, clinician_ref, patient_ref, now)
+
+
+def treats(session: Session, actor: Actor, patient_ref: str, now: datetime) -> bool:
+    """Tell whether a doctor treats this person now, whatever may be read of them."""
+    relations = _treating(session, str(actor.ref), patient_ref, now)
+    return isinstance(access.decide(actor, access.WriteHealth(patient_ref, relations), now), Grant)
+
+
+def _treating(session: Session, clinician_ref: str, patient_ref: str, now: datetime) -> tuple[Treating, ...]:
     rows = session.execute(
         _TREATED.where(Ticket.patient_ref == patient_ref, Ticket.checked_in_at > now - TREATING_LOOKBACK).where(
             (ClinicSession.clinician_ref == clinician_ref) | (Ticket.called_by == clinician_ref)
@@ -68,7 +85,8 @@ _TREATED = (
 
 def held_by(session: Session, clinician_ref: str, patient_ref: str, now: datetime) -> Held:
     """Return what a clinician holds of a person beside treating: consents, emergencies, and the departments they work in."""
-    permits = _permits(session, Permit.patient_ref == patient_ref, now)
+    is_kept_only = restriction.blocks(session, clinician_ref, patient_ref, now)
+    permits = () if is_kept_only else _permits(session, Permit.patient_ref == patient_ref, now)
     broken = _broken(session, clinician_ref, now, BreakGlass.patient_ref == patient_ref)
     has_department = any(one.department is not None for one in permits)
     return Held(permits, broken, departments_of(session, clinician_ref, now) if has_department else frozenset())

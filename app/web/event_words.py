@@ -190,6 +190,7 @@ PURPOSES: Mapping[str, Words] = {
     "sensitive_data": lazy_gettext("处理敏感个人信息"),
     "claim": lazy_gettext("核对就诊人身份"),
     "appeal": lazy_gettext("处理申诉"),
+    "correction": lazy_gettext("处理更正申请"),
     **access_words.PURPOSES,
     **smart_words.PURPOSES,
 }

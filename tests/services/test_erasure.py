@@ -18,7 +18,7 @@ from app.domain.clinical import Kind
 from app.domain.retention import NotSure, VisitOpen, keep_until
 from app.models import Account, Appointment, Base, Erasure, Event, Link, Patient, Visit
 from app.ports import WeChatIdentity
-from app.services import accounts, erasure, events, people, queueing, records, websessions
+from app.services import accounts, erasure, events, people, queueing, records, restriction, websessions
 from app.services.erasure_rows import _STAYS
 from app.services.sealing import seal_again
 from ledger.receipt import ForMe, format_extra, verify_receipt
@@ -222,7 +222,7 @@ def test_who_comes_back_has_new_keys_and_the_old_stays_erased(ward, seen):
     begin(ward, seen)
     through(ward)
     with ward.house.writing_session() as session:
-        erasure.welcome_back(session, seen.ref)
+        restriction.welcome_back(session, seen.ref)
         people.set_contact(session, session.get_one(Patient, seen.ref), {"phone": "+8613900000000"})
     assert audited(ward) == []
 
@@ -316,7 +316,7 @@ def test_a_copy_of_the_data_from_before_opens_nothing_any_more(ward, seen):
     with pytest.raises(KeyError):
         ward.house.vault.open(seen.ref, "contact", place, contact)
     with ward.house.writing_session() as session:
-        erasure.welcome_back(session, seen.ref)
+        restriction.welcome_back(session, seen.ref)
     with pytest.raises(Exception, match="does not open"):
         ward.house.vault.open(seen.ref, "contact", place, contact)
 

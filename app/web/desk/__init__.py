@@ -5,4 +5,16 @@ from flask import Blueprint
 bp = Blueprint("desk", __name__, url_prefix="/staff/desk")
 
 # Their views register themselves on `bp`.
-from app.web.desk import appeals, board, booking_for, finding, moves, screens, slip, stopping, visit, walkin  # noqa: E402, F401
+from app.web.desk import (  # noqa: E402, F401
+    appeals,
+    board,
+    booking_for,
+    corrections,
+    finding,
+    moves,
+    screens,
+    slip,
+    stopping,
+    visit,
+    walkin,
+)

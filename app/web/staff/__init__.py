@@ -56,17 +56,27 @@ def frame() -> dict[str, Any]:
         ("doctor", "doctor.queue", _("叫号与接诊")),
         ("doctor", "doctor.came_back", _("结果和退回")),
         ("doctor", "doctor.emergency", _("紧急查阅")),
+        ("doctor", "doctor.restricted", _("只保存的病历")),
         ("desk", "desk.board", _("前台看板")),
         ("desk", "claims.look_up", _("核对证件")),
         ("desk", "desk.sessions", _("停诊安排")),
         ("desk", "desk.appeals", _("申诉")),
+        ("desk", "desk.corrections", _("更正")),
         ("lab", "lab.work", _("检验")),
         ("pharmacist", "pharmacy.work", _("处方审核")),
         ("admin", "admin.people", _("人员")),
         ("admin", "admin.apps", _("外部应用")),
         ("admin", "admin.rules", _("签到规则")),
         ("admin", "admin.today", _("一天的数字")),
-        *([] if "desk" in roles else [("admin", "desk.sessions", _("停诊安排")), ("admin", "desk.appeals", _("申诉"))]),
+        *(
+            []
+            if "desk" in roles
+            else [
+                ("admin", "desk.sessions", _("停诊安排")),
+                ("admin", "desk.appeals", _("申诉")),
+                ("admin", "desk.corrections", _("更正")),
+            ]
+        ),
         ("auditor", "auditor.events", _("审计")),
         ("auditor", "auditor.reviews", _("待审核和投诉")),
     ]
