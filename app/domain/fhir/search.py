@@ -92,6 +92,7 @@ PARAMETERS: Mapping[str, Mapping[str, Parameter]] = MappingProxyType(
         },
     }
 )  # fmt: skip
+NEXT_FIRST = ("Schedule", "Slot")  # of what is to come the next comes first, of what was the newest
 COMMON = ("_count", "_sort", "_cursor", "_format")
 JSON_FORMATS = (
     "json",
@@ -272,7 +273,9 @@ def _reference(name: str, value: str) -> tuple[str, str]:
 
 def _sorted(kind: str, text: str) -> bool:
     by = date_parameter(kind)
-    if text in ("", f"-{by}"):
+    if not text:
+        return kind not in NEXT_FIRST
+    if by and text == f"-{by}":
         return True
     if not by or text != by:
         raise SearchUnreadable("_sort", f"only {by or 'nothing'} sorts here", "not-supported")
