@@ -4,6 +4,25 @@ from __future__ import annotations
 
 import struct
 import zlib
+from io import BytesIO
+
+from werkzeug.datastructures import FileStorage
+
+
+class Sent(FileStorage):
+    """A file for a form that may be sent any number of times: it begins anew once it was read, and never closes."""
+
+    def __init__(self, data: bytes, filename: str) -> None:
+        super().__init__(BytesIO(data), filename, content_type="application/octet-stream")
+
+    def read(self, size: int = -1) -> bytes:
+        found = self.stream.read(size)
+        if not found:
+            self.stream.seek(0)
+        return found
+
+    def close(self) -> None:
+        self.stream.seek(0)
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:

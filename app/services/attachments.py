@@ -18,8 +18,8 @@ from app.domain.actor import Actor
 from app.domain.errors import NotFound
 from app.domain.ids import new_ref
 from app.models import Document, DocumentContent
-from app.services import disclosure, events, records, rights
-from app.services.lists import WITHDRAWN
+from app.services import disclosure, events, lists, records, rights
+from app.services.lists import WITHDRAWN, Paper
 from app.services.orders import order_at_lab
 from app.services.sealing import open_payload, seal_next
 
@@ -115,15 +115,26 @@ def withdraw(session: Session, actor: Actor, visit_id: str, document_id: str, no
     events.record(session, "document.withdrawn", actor, now, subject=row.patient_ref, objects=[row])
 
 
-def open_file(session: Session, actor: Actor, document_id: str, now: datetime) -> File:
-    """Return a document's bytes and record that it was opened (A4). Raises NotFound, NotAllowed."""
+def open_paper(session: Session, actor: Actor, document_id: str, now: datetime) -> tuple[Paper, str | None]:
+    """Return what a document is, and the event of its opening (A4), which its bytes belong to. Raises NotFound, NotAllowed."""
+    row, content = _opened(session, actor, document_id, now)
+    return lists.read_document(session, row), records.disclose(session, actor, row.patient_ref, [row, content], now)
+
+
+def _opened(session: Session, actor: Actor, document_id: str, now: datetime) -> tuple[Document, DocumentContent]:
+    """Return the rows of a document that the actor may open. Raises NotFound, NotAllowed."""
     row = session.get(Document, document_id)
     if row is None:
         raise NotFound()
     rights.see_health(session, actor, row.patient_ref, now, recorded_at=row.recorded_at)
     if row.status == WITHDRAWN or records.is_report_held(session, actor, row.report_id, now):
         raise NotFound()
-    content = session.get_one(DocumentContent, document_id)
+    return row, session.get_one(DocumentContent, document_id)
+
+
+def open_file(session: Session, actor: Actor, document_id: str, now: datetime) -> File:
+    """Return a document's bytes and record that it was opened (A4). Raises NotFound, NotAllowed."""
+    row, content = _opened(session, actor, document_id, now)
     said = open_payload(session, row)[0]
     data = base64.b64decode(open_payload(session, content)[0]["base64"])
     records.disclose(session, actor, row.patient_ref, [row, content], now)

@@ -63,12 +63,13 @@ def page(
     kind: str = "",
     department: str = "",
     after: str = "",
-    limit: int = LINES,
+    limit: int | None = None,
 ) -> Page:
     """Return a page of the days that the actor may open. A filter or cursor that is none is no filter.
 
     Raises NotFound, NotAllowed.
     """
+    limit = limit or LINES
     grant = rights.see_health(session, actor, patient_ref, now)
     departments = _departments(session, patient_ref, grant, department)
     kinds = tuple(

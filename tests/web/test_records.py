@@ -131,24 +131,29 @@ def test_a_course_is_drawn_once_an_analyte_was_measured_twice(phone, ward, li, v
     assert text.count("<figure") == 2 and "从 2026年3月2日 的 7.2 到 2026年5月1日 的 6.0" in text
 
 
-def test_a_year_that_is_full_ends_the_page_and_names_the_next(phone, ward, li, monkeypatch, clock):
-    monkeypatch.setattr("app.web.patient.records.LINES", 1)
+def test_the_list_pages_and_its_addresses_name_neither_department_nor_kind(phone, ward, li, monkeypatch, clock):
+    monkeypatch.setattr("app.services.timeline.LINES", 1)
     first, ticket = begin(ward, li)
+    write(ward, first)
     ward.do(queueing.finish, ward.chen, ticket)
     clock.now += timedelta(days=365)
     second, _ = begin(ward, li, ward.plan_again())
     phone.set_cookie("mz_patient", ward.token("patient", li.actor.ref))
     page = phone.get("/records").text
-    assert second in page and first not in page and "until=2026" in page
-    page = phone.get(f"/records?person={li.ref}&until=2026").text
-    assert first in page and second not in page
+    assert second in page and first not in page
+    older = re.search(r'href="(/records\?[^"]*after=[^"]+)"', page)
+    assert older and first in phone.get(older.group(1).replace("&amp;", "&")).text
+    for address in re.findall(r'href="(/records\?[^"]+)"', page):
+        assert not re.search("diagnosis|report|prescription|cardio", address) and ward.department not in address
+    with_report = re.search(r'href="([^"]+)"[^>]*>有检验结果<', page)
+    assert with_report and first in phone.get(with_report.group(1).replace("&amp;", "&")).text
 
 
 def test_a_guardian_of_a_fourteen_year_old_reads_why_not(browser, ward, li, app, monkeypatch):
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **_more: object) -> None:
         raise NotAllowed(rule="guardian_of_minor")
 
-    monkeypatch.setattr("app.web.patient.records.list_visits", refuse)
+    monkeypatch.setattr("app.services.timeline.page", refuse)
     browser.set_cookie("mz_patient", ward.token("patient", li.actor.ref))
     assert "病历由本人查看" in browser.get("/records").text
 

@@ -12,11 +12,13 @@ from flask_babel import gettext as _
 from app.domain import clinical
 from app.domain import orders as order_rules
 from app.domain.allergies import SUBSTANCES
+from app.domain.attachments import KINDS
 from app.domain.clinical import MOST_LINES, Kind
 from app.domain.errors import BadInput
 from app.domain.icd import COMMON
 from app.domain.prescribing import FORMULARY
-from app.services import identity, records
+from app.domain.problems import VACCINES
+from app.services import identity, records, summary
 from app.services.chart import Chart
 from app.web.charts import picture
 from app.web.disclosing import disclosing
@@ -57,10 +59,11 @@ def _open(a: Act, visit_id: str) -> dict[str, Any]:
     """Return what the page shows of the visit and the person, every opening recorded."""
     own = records.open_own_visit(a.session, a.actor, visit_id, a.now)
     who = identity.masked(a.session, [own.chart.patient_ref], a.now).get(own.chart.patient_ref)
-    history = None
+    history = known = None
     if _is_history_open():
+        known = summary.open_summary(a.session, a.actor, own.chart.patient_ref, a.now)
         history = records.open_history(a.session, a.actor, own.chart.patient_ref, a.now, beside=visit_id)
-    return {"own": own, "who": who, "history": history}
+    return {"own": own, "who": who, "history": history, "known": known}
 
 
 def _is_history_open() -> bool:
@@ -82,6 +85,8 @@ def _page(words: dict[str, Any], typed: Typed, status: int = 200) -> Response:
         samples=order_rules.SAMPLES,
         cancel_reasons=order_rules.CANCEL_REASONS,
         substances=SUBSTANCES,
+        vaccines=VACCINES,
+        paper_kinds=KINDS,
         drug_names=[drug.chinese for drug in FORMULARY.values()],
         returned=_returned(words["own"].chart, typed),
     )

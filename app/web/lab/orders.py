@@ -9,9 +9,10 @@ from flask import make_response, render_template, request, url_for
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
+from app.domain import attachments as attachments_rules
 from app.domain import orders as rules
 from app.domain.errors import BadInput, NotFound
-from app.services import clinics, lab, orders
+from app.services import attachments, clinics, lab, orders
 from app.web.disclosing import disclosing
 from app.web.fragments import fragment
 from app.web.house import house
@@ -19,7 +20,10 @@ from app.web.i18n import language_tag
 from app.web.lab import bp
 from app.web.login import staff_required
 from app.web.messages import words_for
+from app.web.papers import file_typed, take_files
 from app.web.transaction import act, current_actor, reading, see_other
+
+take_files(bp, "lab.attach")
 
 
 def clinic_of_request() -> str:
@@ -137,6 +141,25 @@ def cancel(order_id: str) -> Any:
             a.answer = see_other("lab.work")
     except BadInput:
         return _page(order_id, {}, {"cancel-reason": _("选一个理由。")}, 400)
+    return a.sealed()
+
+
+@bp.post("/orders/<order_id>/documents")
+@staff_required("lab")
+def attach(order_id: str) -> Any:
+    """Put a document beside a signed report: the print of an instrument, a picture."""
+    typed = {"title": request.form.get("title", "")}
+    try:
+        data = file_typed()
+        payload = attachments_rules.document(typed["title"], "report", data)
+        with act() as a:
+            attachments.attach_to_report(a.session, a.actor, order_id, payload, data, a.now)
+            a.answer = see_other("lab.order", order_id=order_id)
+    except BadInput as wrong:
+        says = _("选一个文件。") if wrong.code == "bad_input" and wrong.field == "file" else words_for(wrong).title
+        if wrong.field == "title":
+            says = _("写上标题，最多 80 个字。")
+        return _page(order_id, typed, {wrong.field: says}, 400)
     return a.sealed()
 
 

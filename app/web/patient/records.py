@@ -1,21 +1,19 @@
-"""The record on the phone: a list of days, and each opening a disclosure in the person's own log (A4)."""
+"""The record on the phone: a timeline of days, and each opening a disclosure in the person's own log (A4)."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from datetime import date
 from itertools import groupby
 from typing import Any
 
-from flask import render_template, request
+from flask import render_template, request, url_for
 
-from app.domain.calendar import hospital_day
 from app.domain.errors import NotAllowed
-from app.services import people, receipts
-from app.services.chart import Chart, OthersLine, VisitLine
+from app.services import people, receipts, timeline
+from app.services.chart import Chart
 from app.services.people import LinkView
-from app.services.records import list_others, list_visits, open_others, open_visit
+from app.services.records import open_others, open_visit
+from app.services.timeline import Line, Page
 from app.web.charts import picture
 from app.web.disclosing import disclosing
 from app.web.house import house
@@ -25,9 +23,7 @@ from app.web.patient import bp
 from app.web.sealing import states_of
 from app.web.transaction import act, current_actor, reading
 
-LINES = 40  # a page of the list holds whole years up to about this many lines
-
-Line = tuple[date | None, VisitLine | OthersLine]
+FILTERS = {"year": "year", "kind": "k", "department": "d"}  # of the timeline -> how the address calls it
 
 
 @bp.get("/records")
@@ -35,44 +31,48 @@ Line = tuple[date | None, VisitLine | OthersLine]
 def records() -> Any:
     """List the days of one person's record, by year. Days are no disclosure; what happened on them is opened one by one."""
     actor = current_actor()
-    lines: list[Line] = []
+    page: Page | None = None
     refusal = None
+    chosen = {name: request.args.get(short, "") for name, short in FILTERS.items()}
     with reading() as session:
         mine = [link for link in people.links_of(session, str(actor.ref)) if link.is_active]
-        link = _chosen(mine, request.args.get("person", ""))
+        link = chosen_of(mine, request.args.get("person", ""))
         if link is not None:
-            now = house().clock()
+            after = request.args.get("after", "")
             try:
-                visits = list_visits(session, actor, link.patient_ref, now)
-                others = list_others(session, actor, link.patient_ref, now)
-                lines = [*((hospital_day(v.at) if v.at else None, v) for v in visits), *((o.day_on, o) for o in others)]
+                page = timeline.page(session, actor, link.patient_ref, house().clock(), **chosen, after=after)
             except NotAllowed as refused:
                 refusal = words_for(refused)
-    lines.sort(key=lambda line: line[0] or date.min, reverse=True)
-    years, older = _page(lines, request.args.get("until", ""))
     return render_template(
-        "patient/records.html", people=mine, link=link, years=years, older=older, refusal=refusal, has_any=bool(lines)
+        "patient/records.html",
+        people=mine,
+        link=link,
+        page=page,
+        years=_by_year(page.lines) if page else [],
+        refusal=refusal,
+        address=_address(link.patient_ref if link else "", page),
     )
 
 
-def _chosen(mine: Sequence[LinkView], patient_ref: str) -> LinkView | None:
+def chosen_of(mine: Sequence[LinkView], patient_ref: str) -> LinkView | None:
     """Return the person asked for, else the first: the account's own."""
     return next((link for link in mine if link.patient_ref == patient_ref), mine[0] if mine else None)
 
 
-def _page(lines: Sequence[Line], until: str) -> tuple[list[tuple[int | None, list[Line]]], int | None]:
-    """Return (years with their lines, newest first, from `until` down; the year to go on with)."""
-    years: list[tuple[int | None, list[Line]]] = []
-    count = 0
-    last = int(until) if re.fullmatch("[0-9]{1,4}", until) else None
-    for year, of_year in groupby(lines, lambda line: line[0].year if line[0] else None):
-        if last is not None and (year or 0) > last:
-            continue
-        if count >= LINES:
-            return years, year or 0
-        years.append((year, list(of_year)))
-        count += len(years[-1][1])
-    return years, None
+def _by_year(lines: Sequence[Line]) -> list[tuple[int | None, list[Line]]]:
+    return [(year, list(of_year)) for year, of_year in groupby(lines, lambda line: line[0].year if line[0] else None)]
+
+
+def _address(patient_ref: str, page: Page | None) -> Any:
+    """Return a function that gives the address of this list with one filter changed, or its next page."""
+    chosen = {}
+    for name, choices in (("year", page.years), ("kind", page.kinds), ("department", page.departments)) if page else ():
+        chosen[FILTERS[name]] = next((one.key for one in choices if one.is_chosen), None)
+
+    def address(**changes: str | None) -> str:
+        return url_for("patient.records", person=patient_ref, **{**chosen, **changes})
+
+    return address
 
 
 @bp.get("/records/<visit_id>")
@@ -96,9 +96,18 @@ def other_records(record_id: str) -> Any:
 
 
 def _page_of(opened: Chart) -> str:
+    return render_template(
+        "patient/record.html", chart=opened, picture=picture, **about(opened.patient_ref, opened.event_id)
+    )
+
+
+def about(patient_ref: str, event_id: str | None) -> dict[str, Any]:
+    """Return whose record a page shows (`name`), and the
+    state of the receipt of its opening."""
     with reading() as session:
         mine = people.links_of(session, str(current_actor().ref))
-        entries = receipts.entries_of(session, [opened.event_id] if opened.event_id else [])
-    name = next((link.name for link in mine if link.patient_ref == opened.patient_ref), "")
-    state = next(iter(states_of([entry for _, entry in entries])), "pending")
-    return render_template("patient/record.html", chart=opened, name=name, state=state, picture=picture)
+        entries = receipts.entries_of(session, [event_id] if event_id else [])
+    return {
+        "name": next((link.name for link in mine if link.patient_ref == patient_ref), ""),
+        "state": next(iter(states_of([entry for _, entry in entries])), "pending"),
+    }
