@@ -17,6 +17,8 @@ from app.config import Settings, read_settings
 if TYPE_CHECKING:  # the launcher and other small processes import this package too, and do without
     from flask import Flask
 
+    from ledger.policy import Policy
+
 ROOT = Path(__file__).resolve().parent.parent
 MAX_BODY_BYTES = 1024 * 1024
 
@@ -43,6 +45,7 @@ def create_app(settings: Settings | None = None, clock: Callable[[], datetime] |
         SESSION_REFRESH_EACH_REQUEST=False,  # polls answer late: only a page that changed the cookie sends it
         BABEL_DEFAULT_LOCALE="zh_Hans_CN",
     )
+    read_witness_policy(settings.witness_policy)  # what is wrong with it is said now, not to the first patient
     app.secret_key = read_secret(settings.secret_key_file)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     logs.init_logs(app)
@@ -74,6 +77,23 @@ def read_secret(path: Path) -> bytes:
     return key
 
 
+def read_witness_policy(path: Path | None) -> tuple[Policy | None, str]:
+    """Return the policy in a file and its text for everybody; (None, "") where none is named. Raises SettingsRefused."""
+    from app.config import SettingsRefused
+    from ledger.errors import MalformedPolicy
+    from ledger.policy import parse_policy, public_policy
+
+    if path is None:
+        return None, ""
+    try:
+        data = path.read_bytes()
+        return parse_policy(data), public_policy(data)
+    except OSError:
+        raise SettingsRefused("WITNESS_POLICY must name a file that can be read.") from None
+    except MalformedPolicy as malformed:
+        raise SettingsRefused(f"WITNESS_POLICY: {malformed}.") from None
+
+
 def build_house(settings: Settings, clock: Callable[[], datetime]):  # type: ignore[no-untyped-def]
     """Open what one process needs: two engines, the vault, the bell, the reader and the ways out."""
     from app.adapters.keyring import Keyring, MasterKey
@@ -92,6 +112,7 @@ def build_house(settings: Settings, clock: Callable[[], datetime]):  # type: ign
     engine = open_engine(settings.database_url)
     keyring = Keyring(open_engine(settings.keyring_url), MasterKey.read(settings.master_key_file))
     keys = settings.ledger_public_key_file.read_text("utf-8").split("\n")
+    policy, policy_text = read_witness_policy(settings.witness_policy)
     return House(
         settings=settings,
         engine=engine,
@@ -113,4 +134,6 @@ def build_house(settings: Settings, clock: Callable[[], datetime]):  # type: ign
         recording=recording,
         reading=reading,
         add_pending=add_pending,
+        witness_keys=tuple(key for key in policy.witnesses.values() if key is not None) if policy else (),
+        witness_policy_text=policy_text,
     )

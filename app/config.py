@@ -45,6 +45,7 @@ class Settings:
     trusted_hosts: tuple[str, ...] | None
     wechat_templates: Mapping[str, Template] = field(default_factory=dict)
     metrics_token: str | None = field(default=None, repr=False)
+    witness_policy: Path | None = None  # which witnesses cosign the ledger, c2sp.org/tlog-policy
     runs_chores: bool = True  # in the web workers; `flask --app wsgi chores` runs them by hand whatever this says
     clock_rate: int = 1  # so many times as fast as the system's clock, from `clock_since_ms` on: for simulated days
     clock_since_ms: int = 0
@@ -101,6 +102,7 @@ def read_settings(environ: Mapping[str, str], root: Path) -> Settings:
         trusted_hosts=_hosts(environ),
         metrics_token=_metrics_token(environ),
         wechat_templates=_templates(environ, is_demo=is_demo),
+        witness_policy=Path(environ["WITNESS_POLICY"]).absolute() if environ.get("WITNESS_POLICY") else None,
         runs_chores=_switch(environ, "CHORES"),
         clock_rate=_whole(environ, "DEMO_CLOCK_RATE", 1, 1, 1000),
         clock_since_ms=_whole(environ, "DEMO_CLOCK_SINCE_MS", 0, 0, 10**13),
@@ -137,6 +139,7 @@ def _check_production(settings: Settings, environ: Mapping[str, str]) -> None:
         raise SettingsRefused("TRUSTED_HOSTS must list the host names that are served, separated by commas.")
 
 
+WITNESS_FOLDER = "witness"  # of the demo's own witness, beside its databases
 DEMO_MARK = "DEMO-KEYS"  # a file that stands beside every key that the demo made
 
 

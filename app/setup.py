@@ -13,11 +13,12 @@ from pathlib import Path
 from app import ROOT
 from app.adapters.keyring import Keyring, MasterKey
 from app.adapters.vault import Vault
-from app.config import DEMO_MARK, Settings, SettingsRefused, read_settings
+from app.config import DEMO_MARK, WITNESS_FOLDER, Settings, SettingsRefused, read_settings
 from app.migrate import upgrade
 from app.models import HOSPITAL
-from ledger.note import SigningKey
+from ledger.note import ED25519_COSIGNATURE, SigningKey
 from ledger.stores.engine import open_engine
+from ledger.witness_state import begin
 
 
 def make_keys(settings: Settings) -> None:
@@ -34,6 +35,20 @@ def make_keys(settings: Settings) -> None:
         key = SigningKey.generate(settings.ledger_origin)
         _write_secret(signing, key.format() + "\n")
         settings.ledger_public_key_file.write_text(key.verifier_key.format() + "\n", "utf-8")
+
+
+def make_witness(settings: Settings, folder: Path) -> None:
+    """Make the demo's own witness, in `folder`, if it is missing: its key, the state of one that cosigned nothing, its name.
+
+    It stands for somebody else (a health commission, a peer hospital), on whose machine it would run.
+    """
+    if (folder / "witness.vkey").exists():
+        return
+    folder.mkdir(mode=0o700, exist_ok=True)
+    key = SigningKey.generate(f"witness.{settings.ledger_origin.partition('/')[0]}", ED25519_COSIGNATURE)
+    _write_secret(folder / "witness.key", key.format() + "\n")
+    begin(folder / "state", key.verifier_key, folder / "witness.key")
+    (folder / "witness.vkey").write_text(key.verifier_key.format() + "\n", "utf-8")
 
 
 def _write_secret(path: Path, text: str) -> None:
@@ -62,6 +77,7 @@ def main() -> int:
         )
         return 2
     make_keys(settings)
+    make_witness(settings, settings.sms_database.with_name(WITNESS_FOLDER))
     migrate(settings)
     return 0
 

@@ -59,6 +59,20 @@ def is_met(policy: Policy, cosigners: Collection[VerifierKey]) -> bool:
     return not policy.asks_for_witnesses or has_cosigned(policy.quorum)
 
 
+def public_policy(data: bytes) -> str:
+    """Return a policy file as others need it: what has to be signed by whom, without addresses and the operator's notes.
+
+    Raises MalformedPolicy.
+    """
+    parse_policy(data)
+    lines = []
+    for line in data.decode("utf-8", "surrogateescape").split("\n"):
+        words = [word for word in re.split(r"[ \t]+", line) if word]
+        if words and not words[0].startswith("#"):
+            lines.append(" ".join(words[: {"log": 2, "witness": 3}.get(words[0])]))
+    return "".join(f"{line}\n" for line in lines)
+
+
 def parse_policy(data: bytes) -> Policy:
     """Return the policy in a file. Raises MalformedPolicy, whose message begins with the line."""
     if len(data) > MAX_POLICY_BYTES:

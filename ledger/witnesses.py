@@ -24,6 +24,7 @@ from ledger.witness_client import WitnessClient
 EVERY_SECONDS = 1.0
 PATIENCE_SECONDS = 5.0  # in which a candidate waits for those who have not answered yet
 START_SECONDS = 2.0  # in which the witnesses are heard before the first signature
+START_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 60.0
 
 WAY_OUT = (
@@ -135,6 +136,7 @@ class Witnesses:
     def _work(self, peer: "_Peer", first: str) -> None:
         """Ask one witness again and again."""
         pause_seconds = self._every_seconds
+        deadline = time.monotonic() + START_SECONDS
         while not self._is_stopping and self._trouble is None:
             try:
                 if peer.old_size is None:
@@ -147,19 +149,33 @@ class Witnesses:
                     self._trouble = e
                     self._changed.notify_all()
             except LedgerError as e:
-                self._tell(peer, "witness.away" if isinstance(e, WitnessAway) else "witness.refuses", str(e))
+                if isinstance(e, WitnessAway) and peer.old_size is None and time.monotonic() < deadline:
+                    self._rest(peer, START_PAUSE_SECONDS)  # it may just be starting as well, and is to be heard first
+                    continue
+                if not isinstance(e, WitnessAway):
+                    self._tell(peer, "witness.refuses", str(e))
+                elif peer.failures > 0:  # once is nothing: a connection broke, somebody started again
+                    self._tell(peer, "witness.away", str(e))
+                peer.failures += 1
                 with self._changed:
-                    peer.was_heard, peer.is_resting = True, True
+                    peer.was_heard = True
                     self._changed.notify_all()
-                    self._changed.wait_for(lambda: self._is_stopping or self._trouble, pause_seconds)
-                    peer.is_resting = False
+                self._rest(peer, pause_seconds)
                 pause_seconds = min(2 * pause_seconds, self._longest_pause_seconds)
             else:
-                pause_seconds = self._every_seconds
+                pause_seconds, peer.failures = self._every_seconds, 0
                 if peer.told:
                     peer.told = ""
                     self._report("witness.back", witness=peer.name)
         peer.client.close()
+
+    def _rest(self, peer: "_Peer", seconds: float) -> None:
+        """Leave a witness alone for a while, in which nobody waits for it."""
+        with self._changed:
+            peer.is_resting = True
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._is_stopping or self._trouble, seconds)
+            peer.is_resting = False
 
     def _meet(self, peer: "_Peer", note: str) -> None:
         """Learn what this witness cosigned last, by asking as if it were nothing."""
@@ -296,6 +312,7 @@ class _Peer:
         self.cosigned_size = -1  # under which checkpoint we have its line, as far as this process knows
         self.was_heard = False
         self.is_resting = False
+        self.failures = 0  # in a row
         self.told = ""  # the trouble that was reported last
 
     def wants(self, size: int) -> bool:

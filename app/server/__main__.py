@@ -17,7 +17,7 @@ from hashlib import sha256
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
-from app.config import Settings, SettingsRefused, read_settings
+from app.config import WITNESS_FOLDER, Settings, SettingsRefused, read_settings
 from app.server import place
 from app.server.output import Output
 from app.server.processes import Program, Supervisor
@@ -68,6 +68,17 @@ def environment_for(folder: Path, address: place.Address) -> dict[str, str]:
         hosts = {"127.0.0.1", "localhost", "::1", address.host, place.address_on_the_network()}
         environment.setdefault("WECHAT_MOCK_REDIRECT_HOSTS", " ".join(sorted(hosts)))
         environment["MINGZHEN_STARTS_MOCK"] = "1"
+    witness = folder / WITNESS_FOLDER
+    if demo and not environment.get("WITNESS_POLICY") and (witness / "witness.vkey").exists():
+        port = free_port()
+        vkey = (witness / "witness.vkey").read_text("utf-8").strip()
+        (witness / "policy").write_text(
+            f"# Written at each start of the demo: the one witness that runs beside it.\n"
+            f"witness demo {vkey} http://127.0.0.1:{port}\nquorum demo\n",
+            "utf-8",
+        )
+        environment["WITNESS_POLICY"] = str(witness / "policy")
+        environment["MINGZHEN_STARTS_WITNESS"] = str(port)
     return environment
 
 
@@ -101,11 +112,34 @@ def programs(settings: Settings, environment: Mapping[str, str], folder: Path, a
             "and their receipts stay “sealing” until the ledger runs again."
         ),
     )
+    last = [sequencer]
+    if port := environment.get("MINGZHEN_STARTS_WITNESS"):
+        last.append(witness_program(settings, folder / WITNESS_FOLDER, port))
     if "MINGZHEN_STARTS_MOCK" not in environment:
-        return [web, sequencer]
-    port = settings.wechat_mock_internal.rsplit(":", 1)[1] if settings.wechat_mock_internal else "0"
-    mock = Program("wechat", "app.wechat_mock", ["--port", port, "--database", str(folder / "wechat-mock.db")])
-    return [web, mock, sequencer]
+        return [web, *last]
+    mock_port = settings.wechat_mock_internal.rsplit(":", 1)[1] if settings.wechat_mock_internal else "0"
+    mock = Program("wechat", "app.wechat_mock", ["--port", mock_port, "--database", str(folder / "wechat-mock.db")])
+    return [web, mock, *last]
+
+
+def witness_program(settings: Settings, folder: Path, port: str) -> Program:
+    """The demo's own witness; it ends after the sequencer, so that it sees the last checkpoint."""
+    return Program(
+        "witness",
+        "ledger",
+        [
+            "witness",
+            *("--key", str(folder / "witness.key")),
+            *("--state", str(folder / "state")),
+            *("--log", str(settings.ledger_public_key_file)),
+            *("--listen", f"127.0.0.1:{port}"),
+        ],
+        refusals=(SETTINGS_UNUSABLE, REFUSED_TO_START),
+        when_refused=(
+            "The demo's witness does not cosign any more (its reason is above). The site goes on: receipts are sealed by "
+            "the hospital alone, as in a hospital that has no witness."
+        ),
+    )
 
 
 def export_folder(folder: Path, settings: Settings) -> Path:
@@ -126,7 +160,7 @@ def announce(supervisor: Supervisor, output: Output, address: place.Address, set
     refuses to sign, too."""
     started = time.monotonic()
     told = False
-    while (answer := readiness(address))[0] != 200 and not (answer[0] and supervisor.refused):
+    while (answer := readiness(address))[0] != 200 and not (answer[0] and "ledger" in supervisor.refused):
         if not told and time.monotonic() - started > SLOW_START_SECONDS:
             told = True
             output.say(f"Not ready yet: {answer[1] or 'the web server does not answer'} (see {output.file}).")

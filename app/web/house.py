@@ -36,6 +36,8 @@ class House:
     recording: Callable[..., Any]
     reading: Callable[[Engine], Any]
     add_pending: Callable[[Any, bytes, int], int]
+    witness_keys: tuple[Any, ...] = ()  # of the policy, in its order
+    witness_policy_text: str = ""  # the policy as everybody may read it; "" where no witnesses are asked
 
     def close(self) -> None:
         self.engine.dispose()

@@ -22,11 +22,13 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from flask import Blueprint, Flask, Response, abort, current_app, g, request
 from sqlalchemy import func, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from app.config import Settings
 from app.models import Clinic, Queue, Ticket
@@ -45,6 +47,7 @@ STATUSES = ("2xx", "3xx", "4xx", "5xx")
 BUCKETS_MS = (25, 50, 100, 250, 500, 1000, 2500, 5000)
 OUTBOX_STATES = ("new", "spread", "ready", "sending", "sent", "unknown", "dead", "dropped")
 MOST_CLINICS = 32
+MOST_WITNESSES = 16
 MOST_WORKERS = 16
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 PROXY_HEADERS = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via", "X-Forwarded-Host")
@@ -256,6 +259,7 @@ def _of_database(at_house: House) -> Iterator[str]:
         yield from _gauge("mingzhen_events_pending", [("", oldest[0])])
         yield from _gauge("mingzhen_sealing_lag_seconds", [("", max(0.0, (now_ms - (oldest[1] or now_ms)) / 1000))])
         yield from _gauge("mingzhen_ledger_size", [("", size[0] if size else 0)])
+        yield from _of_witnesses(at_house, session, size, now_ms)
         waiting = {
             row[0]: row[1]
             for row in session.execute(
@@ -271,6 +275,29 @@ def _of_database(at_house: House) -> Iterator[str]:
         )
         depth = outbox.depth(session)
         yield from _gauge("mingzhen_messages", [(f'{{state="{s}"}}', depth.get(s, 0)) for s in OUTBOX_STATES])
+
+
+def _of_witnesses(at_house: House, session: Session, newest: Any, now_ms: int) -> Iterator[str]:
+    """How far behind the quorum and each witness are. A witness is named by its place in the policy, which is fixed."""
+    if not at_house.witness_policy_text:
+        return
+    sealed = newest[0] if newest else 0
+    witnessed = session.execute(text("SELECT size FROM ledger_witnessed ORDER BY size DESC LIMIT 1")).scalar() or 0
+    waits_since = session.execute(
+        text("SELECT published_ms FROM ledger_checkpoint WHERE size > :size ORDER BY size LIMIT 1"), {"size": witnessed}
+    ).scalar()
+    yield from _gauge("mingzhen_witnessed_size", [("", witnessed)])
+    yield from _gauge(
+        "mingzhen_witnessing_lag_seconds", [("", max(0.0, (now_ms - waits_since) / 1000) if waits_since else 0.0)]
+    )
+    last = text("SELECT size FROM ledger_cosignature WHERE witness = :witness ORDER BY size DESC LIMIT 1")
+    behind = [
+        sealed - (session.execute(last, {"witness": key.format()}).scalar() or 0)
+        for key in at_house.witness_keys[:MOST_WITNESSES]
+    ]
+    yield from _gauge(
+        "mingzhen_witness_behind_entries", [(f'{{witness="{place}"}}', n) for place, n in enumerate(behind)]
+    )
 
 
 def _gauge(family: str, values: Iterable[tuple[str, float]]) -> Iterator[str]:

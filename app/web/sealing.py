@@ -16,8 +16,8 @@ from ledger.paper import fingerprint
 
 
 def states_of(entries: Sequence[bytes]) -> list[str]:
-    """Return "sealed" for each entry that a published checkpoint covers, "pending" for the others."""
-    return ["pending" if index is None else "sealed" for index in house().log.published_indices(entries)]
+    """Return "pending", "sealed" (under a checkpoint that we signed) or "witnessed" (under one of a quorum) for each entry."""
+    return list(house().log.states(entries))
 
 
 def sealing_stalled() -> bool:
@@ -37,7 +37,7 @@ def key_fingerprints() -> list[tuple[str, str]]:
 
 def witness_policy() -> str:
     """Return the text of the policy that says which witnesses are enough; "" where none is set."""
-    return str(getattr(house(), "witness_policy_text", ""))
+    return house().witness_policy_text
 
 
 def base_url(host_url: str) -> str:

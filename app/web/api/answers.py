@@ -322,7 +322,8 @@ class Visit(Given):
 
 
 class ReceiptLine(Given):
-    """One event. `state` is "sealed" once a published checkpoint covers it, "pending" before."""
+    """One event. `state` is "sealed" once a published checkpoint covers it, "witnessed" once one does that a quorum of
+    witnesses cosigned, "pending" before."""
 
     id: str
     at: datetime

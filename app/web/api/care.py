@@ -70,10 +70,10 @@ def receipt(event_id: str, query: forms.ReceiptQuery) -> Any:
         line = receipts.one(session, actor, event_id, now)
         entry, extra = receipts.extra_of(session, actor, event_id, now, form=query.form)
     try:
-        proof = house().log.receipt_for(entry, extra)
+        proof, state = house().log.receipt_with_state(entry, extra)
     except NotInLog:
-        proof = None
-    shown = {**_shown(line), "state": "sealed" if proof else "pending"}
+        proof, state = None, "pending"
+    shown = {**_shown(line), "state": state}
     return answer(answers.Receipt, {"receipt": shown, "tlog_proof": proof})
 
 

@@ -14,7 +14,7 @@ from flask import Blueprint, Response, make_response, render_template, request
 
 from app.web.house import house
 from app.web.login import public
-from app.web.sealing import base_url, sealing_stalled, verifier_keys
+from app.web.sealing import base_url, sealing_stalled, verifier_keys, witness_policy
 from ledger.checkpoint import parse_checkpoint
 from ledger.errors import MalformedPath, NotInLog
 from ledger.note import parse_note
@@ -67,6 +67,14 @@ def _tile(path: str) -> bytes:
 def keys() -> Response:
     """The log's verifier keys, one a line."""
     return _file("".join(f"{key}\n" for key in verifier_keys()).encode(), TEXT, "public, max-age=300")
+
+
+@bp.get("/ledger/policy")
+@public
+def policy() -> Response:
+    """Which witnesses have to have cosigned, and their keys (c2sp.org/tlog-policy); 404 where none are asked."""
+    text = witness_policy()
+    return _file(text.encode("utf-8", "surrogateescape"), TEXT, "public, max-age=300") if text else _absent()
 
 
 def _file(data: bytes, kind: str, cache: str) -> Response:

@@ -15,7 +15,7 @@ from app.web import event_words
 from app.web.house import house
 from app.web.login import patient_required
 from app.web.patient import bp
-from app.web.sealing import base_url, file_answer, qr_svg, states_of, verifier_keys
+from app.web.sealing import base_url, file_answer, qr_svg, states_of, verifier_keys, witness_policy
 from app.web.transaction import current_actor, reading
 from ledger.errors import NotInLog
 
@@ -89,8 +89,8 @@ def list_part() -> Any:
 @patient_required
 def receipt(event_id: str) -> Any:
     """One receipt, checked in the reader's own browser; while it waits for its seal, a page that completes by itself."""
-    line, names, file = _read(event_id, "me")
-    shown = _shown(line, "pending" if file is None else "sealed", names)
+    line, names, file, state = _read(event_id, "me")
+    shown = _shown(line, state, names)
     address = base_url(request.host_url) + url_for("patient.receipt", event_id=event_id)
     types, fields = event_words.for_check()
     return render_template(
@@ -98,6 +98,8 @@ def receipt(event_id: str) -> Any:
         shown=shown,
         receipt=file,
         keys=verifier_keys(),
+        policy=witness_policy() if state == "witnessed" else "",
+        asks_witnesses=bool(witness_policy()),
         event_words=types,
         field_words=fields,
         address=address,
@@ -109,7 +111,7 @@ def receipt(event_id: str) -> Any:
 @patient_required
 def receipt_waiting(event_id: str) -> Any:
     """The words of a receipt that waits; once it is sealed the way to its page."""
-    _line, _names, file = _read(event_id, "me")
+    _line, _names, file, _state = _read(event_id, "me")
     if file is not None:
         return redirect(url_for("patient.receipt", event_id=event_id), code=303)
     answer = make_response(render_template("patient/_waiting.html"))
@@ -122,14 +124,14 @@ def receipt_waiting(event_id: str) -> Any:
 def receipt_file(event_id: str) -> Any:
     """The file to keep: for oneself, or by `?form=show` the one to show, which says what happened and not to whom."""
     form: Form = "show" if request.args.get("form") == "show" else "me"
-    _line, _names, file = _read(event_id, form)
+    _line, _names, file, _state = _read(event_id, form)
     if file is None:
         raise ReceiptPending()
     return file_answer(file, f"mingzhen-{event_id}{'-show' if form == 'show' else ''}.tlog-proof")
 
 
-def _read(event_id: str, form: Form) -> tuple[ReceiptLine, dict[str, str], str | None]:
-    """Return (line, names, receipt) of the actor's event; the receipt is None while no published checkpoint covers it.
+def _read(event_id: str, form: Form) -> tuple[ReceiptLine, dict[str, str], str | None, str]:
+    """Return (line, names, receipt, state) of the actor's event; the receipt is None while no published checkpoint covers it.
 
     Raises NotFound.
     """
@@ -139,6 +141,6 @@ def _read(event_id: str, form: Form) -> tuple[ReceiptLine, dict[str, str], str |
         names = identity.names_of(session, str(actor.ref))
         entry, extra = receipts.extra_of(session, actor, event_id, now, form=form)
     try:
-        return line, names, house().log.receipt_for(entry, extra)
+        return line, names, *house().log.receipt_with_state(entry, extra)
     except NotInLog:
-        return line, names, None
+        return line, names, None, "pending"
