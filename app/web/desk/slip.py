@@ -11,7 +11,8 @@ from app.services.slips import Paper
 from app.web.desk import bp
 from app.web.house import house
 from app.web.login import staff_required
-from app.web.sealing import base_url, qr_svg, verifier_keys
+from app.web.paper import large_code, receipt_to_print
+from app.web.sealing import base_url, key_fingerprints, qr_svg
 from app.web.transaction import act, current_actor, reading, see_other
 
 
@@ -46,13 +47,28 @@ def print_slip(appointment_id: str) -> Any:
 @bp.get("/slips/<slip_id>")
 @staff_required("desk")
 def printed_slip(slip_id: str) -> Any:
-    """The slip with its link, to print on receipt paper or A5; again, if the printer jams."""
+    """The slip with its link, to print on receipt paper or A5; again, if the printer jams.
+
+    By `?code=large` with the receipt itself in a large code, which is checked with no network.
+    """
+    now = house().clock()
     with reading() as session:
-        paper = slips.printed(session, current_actor(), slip_id, house().clock())
-    return _page(paper)
+        paper = slips.printed(session, current_actor(), slip_id, now)
+        if request.args.get("code") != "large":
+            return _page(paper, slip_id)
+        entry, extra, _expires_at = slips.shown(session, paper.token, now)
+    return _page(paper, slip_id, wants_large=True, receipt=receipt_to_print(entry, extra))
 
 
-def _page(paper: Paper) -> str:
+def _page(paper: Paper, slip_id: str = "", *, wants_large: bool = False, receipt: str | None = None) -> str:
     address = base_url(request.host_url) + url_for("log.slip", token=paper.token) if paper.token else ""
-    qr = qr_svg(address) if address else None
-    return render_template("desk/slip.html", paper=paper, address=address, qr=qr, keys=verifier_keys())
+    return render_template(
+        "desk/slip.html",
+        paper=paper,
+        slip_id=slip_id,
+        address=address,
+        qr=qr_svg(address) if address else None,
+        large=large_code(receipt) if receipt else None,
+        wants_large=wants_large,
+        keys=key_fingerprints(),
+    )
