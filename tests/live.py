@@ -3,7 +3,7 @@
     with LiveSite(var) as site:
         page.goto(site.url)
 
-Time is real here. The sequencer can be killed and started again while the site serves.
+Time is real here, unless a clock is given. The sequencer can be killed and started again while the site serves.
 """
 
 from __future__ import annotations
@@ -42,15 +42,16 @@ def wait_until(what: Callable[[], object]) -> None:
 class LiveSite:
     """A site over the folder `var`, which holds keys and migrated databases (the fixture `var` does)."""
 
-    def __init__(self, var: Path, *, seals: bool = True, **environ: str) -> None:
+    def __init__(self, var: Path, *, seals: bool = True, clock: Any = None, **environ: str) -> None:
         self.var = var
+        self._clock = clock  # for a site whose hours pass when a test says so
         self._settings = settings_in(var, **environ)
         self._seals = seals
         self._sequencer: subprocess.Popen[bytes] | None = None
         self.url = ""
 
     def __enter__(self) -> LiveSite:
-        self.app = create_app(self._settings)
+        self.app = create_app(self._settings, self._clock) if self._clock else create_app(self._settings)
         self.house = self.app.extensions["mingzhen"]
         self._server = make_server("127.0.0.1", 0, self.app, threaded=True)
         self.port = self._server.port

@@ -56,7 +56,10 @@ from tests.smart import REDIRECT, VERIFIER, challenge_of
 PATIENTS = ("a", "b", "guardian", "former", "claimant")
 APPS = ("app",)  # an application that Li let read her record
 STAFF = ("desk", "desk_elsewhere", "chen", "lin", "lab", "lab_elsewhere", "pharmacist", "auditor", "admin")
-ACTORS = ("anonymous", *PATIENTS, *STAFF, "screen", *APPS)
+# Strangers with a link that Li gave them, in force or revoked. To every other route they are nobody: a row of a shared thing
+# says what they get by `but`, and its `prepare` hands each their own link under their own name.
+SHARE_HOLDERS = ("share_holder", "share_revoked")
+ACTORS = ("anonymous", *PATIENTS, *STAFF, "screen", *APPS, *SHARE_HOLDERS)
 ROLE = {
     "desk": "desk",
     "desk_elsewhere": "desk",
@@ -114,7 +117,7 @@ class Scene:
             kept["department"] = self.ward.department
             kept["oauth"] = {"state": "state", "next": "/", "at": self.ward.now.timestamp()}
         kind = "patient" if actor in PATIENTS else "screen" if actor == "screen" else "staff"
-        if actor not in ("anonymous", *APPS) and not is_api:
+        if actor not in ("anonymous", *APPS, *SHARE_HOLDERS) and not is_api:
             path = {"patient": "/", "staff": "/staff", "screen": "/screen"}[kind]
             client.set_cookie(f"mz_{kind}", self.tokens[kind, actor], path=path)
         return client

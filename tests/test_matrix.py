@@ -35,6 +35,8 @@ def got(response: TestResponse, row: Row) -> int:
 
 def ask(scene: Scene, endpoint: str, row: Row, actor: str, owner: str, more, *, absent: bool = False) -> TestResponse:
     method, rule, _view = next(r for r in routes(scene.app) if r[1].endpoint == endpoint)
+    if actor in more:  # what this actor holds of its own
+        more = {**more, owner: {**more.get(owner, {}), **more[actor]}}
     resolved = {
         name: row.resolve(values, scene, owner, more, absent=absent)
         for name, values in (("args", row.args), ("form", row.form), ("query", row.query))
