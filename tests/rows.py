@@ -271,7 +271,7 @@ ROWS: dict[str, Row] = {
     "log.worker": Row(),
     "log.keys": Row(),
     "log.policy": Row(but={"*": 404}),
-    "log.notice": Row({"number": 0}, but={"*": 404}),
+    "log.notice": Row({"nth": 0}, but={"*": 404}),
     "log.checkpoint": Row(but={"*": 404}),
     "log.tile": Row({"path": "0/000"}, but={"*": 404}),
 }

@@ -66,7 +66,7 @@ GET /language/<lang> language
 GET /ledger/ log.ledger
 GET /ledger/checkpoint log.checkpoint
 GET /ledger/keys log.keys
-GET /ledger/notices/<int:number>.tlog-proof log.notice
+GET /ledger/notices/<int:nth>.tlog-proof log.notice
 GET /ledger/policy log.policy
 GET /ledger/tile/<path:path> log.tile
 GET /ledger/wall log.wall

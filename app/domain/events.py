@@ -152,8 +152,8 @@ CATALOGUE: dict[str, EventType] = {
     "correction.asked": _act("about"),
     "correction.opened": _look(),
     "correction.answered": _act("about", "answer"),
-    "erasure.begun": _act("kind", "rows", "events", "digest", "kept_until"),
-    "erasure.completed": _act("kind", "rows", "events", "digest", "backups_until"),
+    "erasure.begun": _act("kind", "rows", "events", "list_digest", "kept_until"),
+    "erasure.completed": _act("kind", "rows", "events", "list_digest", "backups_until"),
     "keys.rotation_begun": _act("from_version", "to_version"),
     "keys.rotated": _act("from_version", "to_version", "keys"),
     # the house
@@ -173,6 +173,10 @@ CATALOGUE: dict[str, EventType] = {
     "department.created": _act("letter"),
     "room.created": _act(),
     "session.planned": _act("starts_at", "ends_at", "slots"),
+    # the log itself
+    "log.healed": _act("from", "to", "lost"),
+    "log.succeeded": _act("old_origin", "old_size", "old_root", "reason"),
+    "log.key_rotated": _act("old_key", "new_key"),
 }
 
 

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from app.services import offers, reminding, stopping, strikes, sweeping
+from app.services import notices, offers, reminding, stopping, strikes, sweeping
 
 
 @dataclass(frozen=True)
@@ -35,5 +35,6 @@ CHORES: tuple[Chore, ...] = (
     Chore("close-days", 60, strikes.run, strikes.is_due, in_batches=True),
     Chore("remind-of-visits", 60, reminding.remind, reminding.reminders_due, in_batches=True),
     Chore("tell-the-near", 3, reminding.tell_near, reminding.near_due, in_batches=True),
+    Chore("record-notices", 2, notices.run, notices.is_due),
     Chore("sweep-old-rows", 3600, sweeping.run, sweeping.is_due, in_batches=True),
 )  # fmt: skip

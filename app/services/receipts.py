@@ -163,6 +163,14 @@ def extra_to_show(session: Session, event_id: str) -> tuple[bytes, bytes]:
     return row.entry, format_extra(ForMe(*events.open_event(session, row)).to_show())
 
 
+def extra_in_full(session: Session, event_id: str) -> tuple[bytes, bytes]:
+    """Return (entry, extra) of a notice's event with everything in it open: the log publishes it. Of nobody's event only."""
+    row = session.get(Event, event_id)
+    if row is None or row.subject_ref is not None:
+        raise NotFound()
+    return row.entry, format_extra(ForMe(*events.open_event(session, row)))
+
+
 def _may_hold(session: Session, actor: Actor, patient_ref: str, now: datetime) -> bool:
     try:
         rights.see_health(session, actor, patient_ref, now)

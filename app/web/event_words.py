@@ -99,6 +99,9 @@ TYPES: Mapping[str, Words] = {
     "department.created": lazy_gettext("设立科室"),
     "room.created": lazy_gettext("设立诊室"),
     "session.planned": lazy_gettext("排班"),
+    "log.healed": lazy_gettext("账本从副本补全"),
+    "log.succeeded": lazy_gettext("账本由新的接续"),
+    "log.key_rotated": lazy_gettext("账本更换签名密钥"),
     **access_words.TYPES,
     **erasure_words.TYPES,
     **smart_words.TYPES,
@@ -107,6 +110,12 @@ TYPES: Mapping[str, Words] = {
 }
 
 FIELDS: Mapping[str, Words] = {
+    "lost": lazy_gettext("未能恢复的事件数"),
+    "old_origin": lazy_gettext("原账本"),
+    "old_size": lazy_gettext("原账本条数"),
+    "old_root": lazy_gettext("原账本根哈希"),
+    "old_key": lazy_gettext("原公钥"),
+    "new_key": lazy_gettext("新公钥"),
     "board": lazy_gettext("看板"),
     "by": lazy_gettext("由谁"),
     "calls": lazy_gettext("呼叫次数"),
@@ -199,6 +208,7 @@ RULES: Mapping[str, Words] = {
     "not_found": lazy_gettext("不属于这个账号，或不存在"),
     "not_allowed": lazy_gettext("不由这个身份办理"),
     "conflict": lazy_gettext("情况已经变化"),
+    "problem_status_same": lazy_gettext("问题已经是这个状态"),
     "check_in_too_early": lazy_gettext("还没到签到时间"),
     "check_in_too_late": lazy_gettext("签到时间已过"),
     "venue_code_unknown": lazy_gettext("签到码已失效"),
@@ -265,6 +275,7 @@ VALUES: Mapping[str, Mapping[str, Words]] = {
     **fair_words.VALUES,
     "reason": {**queue_words.VALUES["reason"], **access_words.BASES, **erasure_words.LEGAL_REASONS},
     "why": {**fair_words.VALUES["why"], **access_words.REASONS},
+    "kind": {**fair_words.VALUES["kind"], **erasure_words.KINDS},
     "undone": TYPES,
     "document": {"resident_id": lazy_gettext("居民身份证"), "passport": lazy_gettext("护照")},
     "cause": {

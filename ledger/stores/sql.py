@@ -149,7 +149,6 @@ ledger_notice = Table(
     UniqueConstraint("entry", name="uq_ledger_notice_entry"),
     CheckConstraint("state IN ('open', 'ready', 'told')", name="ck_ledger_notice_state"),
     sqlite_strict=True,
-    sqlite_autoincrement=True,
 )
 
 

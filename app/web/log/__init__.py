@@ -121,4 +121,4 @@ def ledger() -> str:
     )
 
 
-from app.web.log import slips, verify, wall  # noqa: E402, F401 (their views register themselves on `bp`)
+from app.web.log import notices, slips, verify  # noqa: E402, F401 (their views register themselves on `bp`)
