@@ -120,8 +120,8 @@ def parse_redirect(text: str) -> str:
     except ValueError:
         raise BadInput("redirect") from None
     is_ours = parts.netloc == (parts.hostname or "") + (f":{port}" if port is not None else "")
-    is_loopback = parts.scheme == "http" and (parts.hostname or "") == "127.0.0.1"
-    if not (is_ours and parts.hostname and (parts.scheme == "https" or is_loopback) and "@" not in text):
+    is_loopback = text.startswith("http:") and parts.hostname == "127.0.0.1"
+    if not (is_ours and parts.hostname and (text.startswith("https:") or is_loopback) and "@" not in text):
         raise BadInput("redirect")
     return text
 
