@@ -55,6 +55,7 @@ ROWS: dict[str, Row] = {
     "patient.erasing": Row(),
     "patient.erase": Row(form={"sure": "yes"}, prepare=_nothing_open),
     "patient.erased": Row(but={"*": 404}),
+    "patient.erased_file": Row(but={"*": 404}),
     "patient.corrections": Row(),
     "patient.ask_correction": Row(form=ASK, **PERSON),
     "desk.corrections": Row(),

@@ -54,6 +54,7 @@ POST /demo/screen demo.be_screen
 POST /demo/see-me demo.see_me
 POST /demo/work/<login> demo.be_staff
 GET /erased patient.erased
+GET /erased/receipt patient.erased_file
 GET /fhir/R4/.well-known/smart-configuration fhir.smart_configuration
 GET /fhir/R4/<kind> fhir.search
 GET /fhir/R4/<kind>/<its_id> fhir.read
@@ -216,6 +217,7 @@ POST /staff/desk/screens/<screen_ref>/unpair desk.unpair
 POST /staff/desk/screens/code desk.show_code
 GET /staff/desk/sessions desk.sessions
 POST /staff/desk/sessions/<session_id>/call desk.call_next
+POST /staff/desk/sessions/<session_id>/late desk.late
 GET /staff/desk/sessions/<session_id>/stop desk.stopped
 POST /staff/desk/sessions/<session_id>/stop desk.stop
 GET /staff/desk/slips/<slip_id> desk.printed_slip

@@ -176,8 +176,8 @@ def _take(
             KINDS.get(one["type"], 0), row_id, one["version"], row.serial, bytes.fromhex(one["digest"])
         )
         objects[bucket_of(row_id, buckets)] += packed
-    if kind.startswith("erasure.") and "digest" in w["detail"]:
-        found.erasures.append((event_id, w["detail"]["digest"]))
+    if kind.startswith("erasure.") and "list_digest" in w["detail"]:
+        found.erasures.append((event_id, w["detail"]["list_digest"]))
 
 
 def _differing(row: Entry, o: dict[str, Any], w: dict[str, Any]) -> tuple[str, ...]:

@@ -227,7 +227,7 @@ def complete(session: Session, erasure_id: str, now: datetime) -> None:
     gone = [str(key[0]) for key in row.keys if key[1] == "events"]
     burial = erasure_rows.bury(session, {}, gone, Tombstones())
     stones = burial.count()
-    detail = {"kind": row.kind, "rows": stones.rows, "events": stones.events, "digest": stones.digest,
+    detail = {"kind": row.kind, "rows": stones.rows, "events": stones.events, "list_digest": stones.digest,
               "backups_until": backups_until(row).isoformat()}  # fmt: skip
     event = events.record(session, "erasure.completed", SYSTEM, now, detail=detail)
     burial.lay(session, event.id)
@@ -275,7 +275,7 @@ def _begun(
 ) -> Begun:
     stones = burial.count()
     until = keep_until_on.isoformat() if keep_until_on else None
-    detail = {"kind": kind, "rows": stones.rows, "events": stones.events, "digest": stones.digest, "kept_until": until}
+    detail = {"kind": kind, "rows": stones.rows, "events": stones.events, "list_digest": stones.digest, "kept_until": until}
     event = events.record(session, "erasure.begun", actor, now, detail=detail)
     burial.lay(session, event.id)
     token = secrets.token_urlsafe(24)

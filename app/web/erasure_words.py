@@ -27,10 +27,11 @@ TYPES: Mapping[str, Words] = {
 }
 
 FIELDS: Mapping[str, Words] = {
-    "law": lazy_gettext("依据"),
+    "law": lazy_gettext("法律依据"),
     "hours": lazy_gettext("小时"),
     "about": lazy_gettext("关于"),
     "answer": lazy_gettext("答复"),
+    "list_digest": lazy_gettext("删除清单的指纹"),
     "rows": lazy_gettext("删除的记录数"),
     "events": lazy_gettext("删除的事件数"),
     "kept_until": lazy_gettext("依法保存到"),
@@ -50,7 +51,7 @@ ABOUT: Mapping[str, Words] = {
     "visit": lazy_gettext("就诊、诊断或医嘱"),
     "result": lazy_gettext("检查检验结果"),
     "prescription": lazy_gettext("处方"),
-    "other": lazy_gettext("其他"),
+    "other": lazy_gettext("其他内容"),
 }
 
 ANSWERS: Mapping[str, Words] = {
@@ -71,6 +72,11 @@ STATES: Mapping[str, Words] = {
     "begun": lazy_gettext("数据已取走，正在销毁密钥"),
     "destroyed": lazy_gettext("密钥已销毁，正在收尾"),
     "completed": lazy_gettext("已经完成"),
+}
+
+KINDS: Mapping[str, Words] = {
+    "now": lazy_gettext("按本人申请"),
+    "final": lazy_gettext("保存期满"),
 }
 
 VALUES: Mapping[str, Mapping[str, Words]] = {"law": LAWS, "about": ABOUT, "answer": ANSWERS}

@@ -8,6 +8,7 @@ from flask import make_response, render_template, request
 from flask import session as browser
 from flask_babel import gettext as _
 
+from app.domain.errors import NotFound, ReceiptPending
 from app.domain.retention import MOST_CORRECTION_CHARACTERS, About, NotSure
 from app.services import corrections as service
 from app.services import erasure, identity, receipts
@@ -68,6 +69,26 @@ def erased() -> Any:
         field_words=fields, laws=erasure_words.LAWS, states=erasure_words.STATES,
     )  # fmt: skip
     return make_response(page, 200 if standing else 404)
+
+
+@bp.get("/erased/receipt")
+@public
+def erased_file() -> Any:
+    """The receipt of the erasure that this browser asked for, as a file."""
+    with reading() as session:
+        standing = erasure.standing(session, str(browser.get(KEPT, "")))
+        if standing is None:
+            raise NotFound()
+        held = receipts.of_erasure(session, standing.event_id)
+    try:
+        receipt = house().log.receipt_for(*held)
+    except NotInLog:
+        raise ReceiptPending() from None
+    response = make_response(receipt)
+    response.headers["Content-Type"] = "text/plain; charset=utf-8"
+    response.headers["Content-Disposition"] = 'attachment; filename="erasure.tlog-proof"'
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 @bp.get("/me/corrections")
