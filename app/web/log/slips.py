@@ -12,7 +12,7 @@ from app.web.house import house
 from app.web.limits import ADDRESS_SIGN_IN, BROWSER_SIGN_IN, by_address, limiter
 from app.web.log import bp
 from app.web.login import public
-from app.web.sealing import verifier_keys
+from app.web.sealing import key_fingerprints, witness_policy
 from app.web.transaction import reading
 from ledger.errors import NotInLog
 
@@ -34,7 +34,8 @@ def slip(token: str) -> Any:
         "log/slip.html",
         receipt=receipt,
         expires_at=expires_at,
-        keys=verifier_keys(),
+        keys=key_fingerprints(),
+        policy=witness_policy(),
         event_words=types,
         field_words=fields,
     )
