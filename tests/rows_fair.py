@@ -105,6 +105,7 @@ ROWS: dict[str, Row] = {
     "desk.sessions": Row(),
     "desk.stopped": Row({"session_id": "$session_near"}, but=ELSEWHERE),
     "desk.stop": Row({"session_id": "$session_near"}, {"reason": "equipment"}, but=ELSEWHERE),
+    "desk.late": Row({"session_id": "$session"}, {"minutes": "20"}, but=ELSEWHERE),
     "desk.accept_offer": Row({"offer_id": "$offer"}, {"session": "$session_near"}, prepare=_stopped, but=ELSEWHERE),
     "desk.decline_offer": Row({"offer_id": "$offer"}, {"session": "$session_near"}, prepare=_stopped, but=ELSEWHERE),
     "desk.appeals": Row(),

@@ -67,7 +67,7 @@ def _require_clinic(actor: Actor, clinic_id: str, now: datetime) -> None:
 
 @dataclass(frozen=True)
 class SessionAhead:
-    """A session that can still be stopped, or was: who, when, where, and how many are booked in it."""
+    """A session that can still be stopped, or was: who, when, where, how many are booked in it, how late its clinician is."""
 
     id: str
     clinic_id: str
@@ -80,6 +80,7 @@ class SessionAhead:
     booked: int
     is_stopped: bool
     stop_reason: str
+    late_minutes: int
 
 
 def sessions_ahead(session: Session, actor: Actor, clinic_id: str, now: datetime) -> list[SessionAhead]:
@@ -119,6 +120,7 @@ def _ahead(session: Session, which) -> list[SessionAhead]:  # type: ignore[no-un
             row.id, row.clinic_id, row.starts_at, row.ends_at, Words(staff.name_zh, staff.name_en),
             Words(staff.title_zh, staff.title_en), Words(department.name_zh, department.name_en),
             Words(room.name_zh, room.name_en), count, row.stopped_at is not None, row.stop_reason or "",
+            row.late_minutes or 0,
         )
         for row, staff, department, room, count in rows
     ]  # fmt: skip

@@ -159,6 +159,21 @@ def test_stopping_needs_a_reason_and_then_shows_where_each_stands(doors, ward):
     assert "没有可改的号" in shown
 
 
+def test_the_desk_says_for_a_doctor_that_they_are_late_and_those_who_wait_see_it(doors, ward):
+    who = ward.person()
+    ward.waiting(who=who)
+    desk = doors.staff(ward.desk)
+    page = f"/staff/desk/sessions/{ward.expert}/late"
+    assert "医生晚到" in desk.get(f"/staff/desk/sessions/{ward.expert}/stop").text
+    shown = desk.follow(desk.post(page, minutes="90")).text
+    assert "候诊的人会看到：晚到 90 分钟。" in shown and '<option value="90" selected' in shown
+    assert "晚到 90 分钟" in desk.get("/staff/desk/sessions").text
+    assert "医生晚到" in doors.phone(who).get("/queue").text
+    assert desk.post(page, minutes="x").status_code == 400
+    assert "不再显示晚到" in desk.follow(desk.post(page, minutes="0")).text
+    assert "医生晚到" not in doors.phone(who).get("/queue").text
+
+
 def test_the_home_page_asks_first_about_a_stopped_session(doors, ward):
     who = ward.person()
     appointment = ward.booked(who, slot_id=ward.slots(ward.expert)[-1])

@@ -9,12 +9,13 @@ from flask_babel import gettext as _
 
 from app.domain.errors import NotFound
 from app.domain.stopping import StopReason
-from app.services import moves, stopping
+from app.services import moves, queueing, stopping
 from app.web.desk import bp
 from app.web.desk.board import clinic_of_request
 from app.web.fair_words import STOP_REASONS
 from app.web.house import house
 from app.web.login import staff_required
+from app.web.staff.late import LATE_MINUTES, flash_late, minutes_late
 from app.web.transaction import act, current_actor, reading, see_other
 
 
@@ -46,6 +47,18 @@ def stop(session_id: str) -> Any:
         count = stopping.stop(a.session, a.actor, session_id, StopReason(reason), a.now)
         a.answer = see_other("desk.stopped", session_id=session_id)
     flash(_("已停诊。%(count)s 位患者会收到改约通知。", count=count), "success")
+    return a.sealed()
+
+
+@bp.post("/sessions/<session_id>/late")
+@staff_required("desk")
+def late(session_id: str) -> Any:
+    """Say for a doctor, who telephoned, how late they are: those who wait see it."""
+    minutes = minutes_late()
+    with act() as a:
+        queueing.say_late(a.session, a.actor, session_id, minutes, a.now)
+        a.answer = see_other("desk.stopped", session_id=session_id)
+    flash_late(minutes)
     return a.sealed()
 
 
@@ -85,5 +98,5 @@ def _page(session_id: str, errors: dict[str, str]) -> str:
     choices = [{"value": code, "title": str(words)} for code, words in STOP_REASONS.items()]
     return render_template(
         "desk/stopped.html", s=sitting, offers=offers, people=people, errors=errors, choices=choices,
-        reasons=STOP_REASONS, may_answer=actor.role == "desk",
+        reasons=STOP_REASONS, may_answer=actor.role == "desk", late_minutes=LATE_MINUTES,
     )  # fmt: skip

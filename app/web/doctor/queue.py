@@ -8,7 +8,6 @@ from flask import flash, render_template, request, url_for
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
-from app.domain.queueing import LateUnreadable
 from app.services import boards, clinics, queueing
 from app.services.clinics import SessionView
 from app.web import event_words, queue_words
@@ -16,10 +15,8 @@ from app.web.doctor import bp
 from app.web.fragments import fragment
 from app.web.house import house
 from app.web.login import staff_required
+from app.web.staff.late import LATE_MINUTES, flash_late, minutes_late
 from app.web.transaction import act, current_actor, reading, see_other
-
-LATE_MINUTES = (5, 10, 15, 20, 30, 45, 60, 90, 120)
-MOST_DIGITS = 4
 
 
 @bp.get("/")
@@ -134,15 +131,11 @@ def undo(ticket_id: str) -> Any:
 @staff_required("doctor")
 def late(session_id: str) -> Any:
     """Say how late one is: those who wait see it, and nobody loses a place by it."""
-    typed = request.form.get("minutes", "").strip()
+    minutes = minutes_late()
     with act() as a:
-        if not (typed.isascii() and typed.isdigit() and len(typed) <= MOST_DIGITS):
-            raise LateUnreadable()
-        queueing.say_late(a.session, a.actor, session_id, int(typed), a.now)
+        queueing.say_late(a.session, a.actor, session_id, minutes, a.now)
         a.answer = see_other("doctor.queue", session=session_id)
-    flash(
-        _("候诊的人会看到：晚到 %(count)s 分钟。", count=int(typed)) if int(typed) else _("不再显示晚到。"), "success"
-    )
+    flash_late(minutes)
     return a.sealed()
 
 
