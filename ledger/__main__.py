@@ -10,6 +10,7 @@ from collections.abc import Sequence
 COMMANDS = {
     "keygen": "make the key of a log, or of a witness",
     "verify": "check a receipt, offline",
+    "chain": "check that nothing is missing between one's receipts",
     "audit": "check a whole log, from its address or a folder",
     "witness": "cosign the checkpoints of logs",
     "sequencer": "run the one process that lets a log grow and signs it",

@@ -78,6 +78,8 @@ FORMATS = (
     "policy",
     "receipt",
     "entry",
+    "notice",
+    "chain",
     "errors",
     "base64_text",
 )
