@@ -151,7 +151,6 @@ def test_a_person_permits_a_doctor_and_takes_it_back(site: ClinicSite, chromium:
     phone.go("/me")
     phone.press("a[href='/permits']")
     phone.press("a[href='/permits/new']")
-    phone.press("main form.ih-card button[type=submit]")  # what is not chosen is asked for, and what was typed stays
     phone.page.locator("#reader").select_option(f"doctor:{ward.lin.ref}")
     phone.page.locator("input[value=second_opinion]").check()
     phone.press("main form.ih-card button[type=submit]")
