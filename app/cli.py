@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import click
 from flask import Flask
 
-from app import audit, demo_data, erasing, fhir_load, office
+from app import audit, demo_data, erasing, fhir_load, office, rotation
 from app.adapters.neighbour import Neighbour
 from app.config import Settings
 from app.services import replaying, sweeping
@@ -24,6 +24,7 @@ def init_cli(app: Flask, settings: Settings) -> None:
     office.init_office(app)
     audit.init_audit(app, settings)
     erasing.init_erasing(app)
+    rotation.init_rotation(app, settings)
 
     @app.cli.command("migrate")
     def migrate_command() -> None:
