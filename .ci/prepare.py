@@ -82,6 +82,7 @@ def prepare(chore: str, options: set[str]) -> None:
         if chore == "test" and "--no-browser" not in options:
             step(say, "browser", [PYTHON, "-m", "tests.browser"])
             step(say, "Go", [PYTHON, "-m", "tests.golang"])
+            step(say, "witnesses of others", [PYTHON, "-m", "tests.foreign"])
     if chore == "db":
         (place.instance_folder() / "prepared").unlink(missing_ok=True)
     if chore in ("run", "db"):

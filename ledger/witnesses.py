@@ -45,6 +45,9 @@ class Shelf(Protocol):
     def proof(self, old_size: int, new_size: int) -> Sequence[bytes]:
         """Return the proof that the tree of `new_size` entries continues that of `old_size`."""
 
+    def last_of(self, witness: VerifierKey) -> int:
+        """Return the size of the last checkpoint that this witness cosigned and whose line is kept; 0 for none."""
+
     def keep(self, size: int, witness: VerifierKey, line: str, at: int) -> None:
         """Keep a witness's signature line under the checkpoint of `size` entries."""
 
@@ -179,6 +182,7 @@ class Witnesses:
 
     def _meet(self, peer: "_Peer", note: str) -> None:
         """Learn what this witness cosigned last, by asking as if it were nothing."""
+        known_size = 0
         try:
             peer.client.add_checkpoint(Request(0, (), note))
             peer.old_size = _read(note).size
@@ -187,7 +191,11 @@ class Witnesses:
                 raise
             self._require_not_ahead(peer, e.size)
             self._require_our_tree(peer)
-            peer.old_size = e.size
+            known_size = peer.old_size = e.size
+        if known_size < (last := self._shelf.last_of(peer.client.key)):
+            # It could cosign a second story now. Ours is the one it cosigned; who lists it is told to retire it.
+            why = f"it cosigned {last} entries before, and says that its last checkpoint has {known_size}: retire it"
+            self._report("witness.forgot", witness=peer.name, why=why)
         with self._changed:
             peer.was_heard = True
             self._changed.notify_all()

@@ -27,6 +27,11 @@ class StoreShelf:
         with storage(), self._store.view() as view:
             return consistency_proof(old_size, new_size, tile_reader(view.read_tile, new_size))
 
+    def last_of(self, witness: VerifierKey) -> int:
+        with storage():
+            last = self._store.newest_cosignature(witness.format())
+        return 0 if last is None else last[0]
+
     def keep(self, size: int, witness: VerifierKey, line: str, at: int) -> None:
         with storage():
             self._store.add_cosignature(size, witness.format(), line, at)

@@ -225,6 +225,20 @@ def test_a_cosignature_whose_answer_was_lost_is_asked_for_again(town, monkeypatc
     assert lost
 
 
+def test_a_witness_that_forgot_what_it_cosigned_is_told_of(town):
+    sequencer = town.start()
+    grow(town, sequencer, 4)
+    wait_until(lambda: len(town.log.store.cosignatures_at(4)) == 3)
+    town.outsides[-1].stop(30)
+    port = town.served[2].port
+    town.served[2].close()
+    town.served[2] = WitnessThread([KEY.verifier_key], Notes(), KEYS[2], port)
+    sequencer = town.start()
+    assert town.told == [("witness.forgot", "c")]
+    grow(town, sequencer)
+    wait_until(lambda: len(town.log.store.cosignatures_at(5)) == 3)
+
+
 # --- rolled back -----------------------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,5 @@
+import sys
+
+from tests.foreign import main
+
+sys.exit(main())
