@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import click
 from flask import Flask
 
-from app import audit, demo_data, erasing, fhir_load, office, rotation
+from app import audit, backup, demo_data, erasing, fhir_load, office, rotation
 from app.adapters.neighbour import Neighbour
 from app.config import Settings
 from app.services import replaying, sweeping
@@ -23,6 +23,7 @@ from app.web.house import House, house
 def init_cli(app: Flask, settings: Settings) -> None:
     office.init_office(app)
     audit.init_audit(app, settings)
+    backup.init_backup(app, settings)
     erasing.init_erasing(app)
     rotation.init_rotation(app, settings)
 
