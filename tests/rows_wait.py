@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.services import queueing
-from tests.rows import PERSON, Objects, Row
+from tests.rows import PERSON, Objects, Row, _venue_codes
 from tests.scene import Scene
 
 
@@ -19,8 +19,14 @@ def _away(scene: Scene) -> Objects:
     return {}
 
 
+def _away_with_codes(scene: Scene) -> Objects:
+    return {**_away(scene), **_venue_codes(scene)}
+
+
 ROWS = {
     "patient.leave_queue": Row({"ticket_id": "$ticket"}, **PERSON),
     "patient.take_back": Row({"ticket_id": "$ticket"}, prepare=_away, **PERSON),
     "patient.take_leave": Row({"ticket_id": "$ticket"}, **PERSON),
+    "api.back": Row({"ticket_id": "$ticket"}, {"code": "$venue_code"}, prepare=_away_with_codes, **PERSON),
+    "api.leave": Row({"ticket_id": "$ticket"}, **PERSON),
 }

@@ -25,6 +25,9 @@ GET /api/v1/departments/<department_id>/days api.days
 POST /api/v1/login api.login
 POST /api/v1/logout api.logout
 GET /api/v1/me api.me
+GET /api/v1/moves api.list_moves
+POST /api/v1/moves/<offer_id>/accept api.accept_move
+POST /api/v1/moves/<offer_id>/decline api.decline_move
 GET /api/v1/openapi.json api.openapi
 GET /api/v1/people api.list_people
 POST /api/v1/people api.bind_person
@@ -39,6 +42,12 @@ GET /api/v1/sessions api.sessions
 GET /api/v1/slots api.slots
 GET /api/v1/tickets api.tickets
 GET /api/v1/tickets/<ticket_id> api.ticket
+POST /api/v1/tickets/<ticket_id>/back api.back
+POST /api/v1/tickets/<ticket_id>/leave api.leave
+GET /api/v1/waitlist api.waitlists
+POST /api/v1/waitlist api.join_waitlist
+POST /api/v1/waitlist/<entry_id>/accept api.accept_offer
+POST /api/v1/waitlist/<entry_id>/leave api.leave_waitlist
 GET /book patient.book
 POST /book/department patient.choose_department
 POST /book/hold patient.hold
@@ -106,6 +115,8 @@ GET /receipts/<event_id> patient.receipt
 GET /receipts/<event_id>.tlog-proof patient.receipt_file
 GET /receipts/<event_id>/paper patient.receipt_paper
 GET /receipts/<event_id>/waiting patient.receipt_waiting
+GET /receipts/complete patient.receipts_complete
+GET /receipts/complete/part patient.receipts_whole
 GET /receipts/part patient.receipts_part
 GET /records patient.records
 GET /records/<visit_id> patient.record
@@ -114,7 +125,7 @@ GET /records/known patient.known
 GET /records/courses/<record_id> patient.course
 GET /records/documents/<document_id> patient.document
 GET /records/documents/<document_id>/file patient.document_file
-GET /records/unchanged/<row_id> patient.unchanged_since
+GET /records/unchanged/<row_id> patient.unchanged
 GET /screen/ screen.board
 GET /screen/now screen.board_now
 GET /screen/pair screen.pair
@@ -182,6 +193,9 @@ POST /receipts/<event_id>/complaint patient.take_complaint
 GET /complaints patient.complaints
 GET /complaints/<complaint_id> patient.complaint
 GET /emergencies/<emergency_id> patient.emergency
+GET /staff/doctor/records doctor.readable
+GET /staff/doctor/records/<patient_ref> doctor.granted
+GET /staff/doctor/records/<patient_ref>/now doctor.granted_now
 GET /staff/doctor/emergency doctor.emergency
 POST /staff/doctor/emergency doctor.break_glass
 GET /staff/doctor/emergency/<emergency_id> doctor.emergency_record

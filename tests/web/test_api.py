@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 import requests
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from app import create_app
 from app.domain import clinical
+from app.domain.calendar import hospital_day
 from app.domain.clinical import Kind
-from app.models import IdempotencyKey
-from app.services import people, proofs, queueing, records
+from app.models import IdempotencyKey, Slot
+from app.services import offers, people, proofs, queueing, records, stopping
+from app.services.stopping import StopReason
 from ledger.note import VerifierKey
 from ledger.receipt import verify_receipt
 from tests.calling import Caller, bind, book, hold
@@ -264,3 +267,56 @@ def test_a_kept_answer_names_nobody_and_comes_back_whole(app, wechat, ward, read
     with reading() as session:
         [kept] = session.scalars(select(IdempotencyKey.answer)).all()
     assert not kept.startswith("{")  # sealed, not JSON
+
+
+# Waiting
+
+
+def test_a_ticket_says_how_long_and_who_came_in_before_and_is_left(li, ward) -> None:
+    appointment = book(li, ward)
+    li.post("/check-in", {"code": ward.venue_code(), "appointments": [appointment]})
+    [ticket] = li.get("/tickets")
+    assert (ticket["before"], ticket["priority"], ticket["overtaken"], ticket["wait"]) == (0, None, [], None)
+    left = li.post(f"/tickets/{ticket['id']}/leave")
+    assert (left["state"], left["before"]) == ("left", None)
+    assert li.get("/tickets") == []
+
+
+def test_back_from_tests_needs_the_clinics_code_and_keeps_the_number(li, ward) -> None:
+    appointment = book(li, ward)
+    li.post("/check-in", {"code": ward.venue_code(), "appointments": [appointment]})
+    [ticket] = li.get("/tickets")
+    ward.do(queueing.call_next, ward.chen, ward.expert)
+    ward.do(queueing.start, ward.chen, ticket["id"])
+    ward.do(queueing.send_to_tests, ward.chen, ticket["id"])
+    assert li.get(f"/tickets/{ticket['id']}")["state"] == "away"
+    refused = li.call("POST", f"/tickets/{ticket['id']}/back", json={"code": "x" * 22})
+    assert refused.status_code in (404, 409) and refused.get_json()["code"] == "venue_code_unknown"
+    back = li.post(f"/tickets/{ticket['id']}/back", {"code": ward.venue_code()})
+    assert (back["state"], back["ticket"], back["priority"]) == ("waiting", ticket["ticket"], "returning")
+
+
+def test_a_line_for_a_freed_time_is_joined_offered_and_taken(li, ward) -> None:
+    person = li.get("/people")[0]["patient_ref"]
+    with ward.house.writing_session() as session:
+        session.execute(update(Slot).values(free_from=ward.now + timedelta(days=1)))
+    day = hospital_day(ward.now).isoformat()
+    joined = li.post("/waitlist", {"person": person, "session": ward.expert, "day": day})
+    assert (joined["state"], joined["ahead"], joined["starts_at"]) == ("waiting", 0, None)
+    with ward.house.writing_session() as session:
+        session.execute(update(Slot).where(Slot.session_id == ward.expert).values(free_from=None))
+    ward.do(offers.run)
+    [entry] = li.get("/waitlist")
+    assert entry["state"] == "offered" and entry["offered_until"] is not None
+    booked = li.post(f"/waitlist/{entry['id']}/accept")
+    assert (booked["state"], booked["starts_at"]) == ("booked", entry["starts_at"])
+    assert li.post(f"/waitlist/{entry['id']}/leave")["state"] == "accepted"
+
+
+def test_what_a_stopped_session_offered_is_taken_or_let_go(li, ward) -> None:
+    appointment = book(li, ward)
+    ward.do(stopping.stop, ward.desk, ward.expert, StopReason.EQUIPMENT)
+    [offer] = li.get("/moves")
+    assert (offer["appointment_id"], offer["state"], offer["reason"]) == (appointment, "open", "equipment")
+    li.post(f"/moves/{offer['id']}/decline")
+    assert li.get("/moves") == [] and li.get("/appointments") == []

@@ -141,8 +141,23 @@ class Issued(Given):
     is_new: bool
 
 
+class Wait(Given):
+    """Whole minutes, from `low` to `high`."""
+
+    low: int
+    high: int
+
+
+class Overtaken(Given):
+    """How many of a class came in before a ticket since it has its place."""
+
+    priority: str
+    count: int
+
+
 class Ticket(Given):
-    """`state`: waiting, called, serving, away, missed, done, no_show, left, transferred. `before` counts who waits in front, null unless waiting."""
+    """`state`: waiting, called, serving, away, missed, done, no_show, left, transferred. `before` counts who waits in front, null unless waiting;
+    `wait` is how long that takes, null where it cannot be said. `origin` is the number it had in the department that sent it here."""
 
     id: str
     ticket: str
@@ -160,6 +175,49 @@ class Ticket(Given):
     called_at: datetime | None
     before: int | None
     now_calling: list[str]
+    wait: Wait | None
+    priority: str | None
+    overtaken: list[Overtaken]
+    origin: str
+    late_minutes: int
+
+
+class InLine(Given):
+    """A place in a line for a freed time. `state`: waiting, offered, accepted, left, lapsed. `ahead` come before; an offer names its time and how
+    long it is kept."""
+
+    id: str
+    patient_ref: str
+    state: str
+    day_on: date
+    department: Words
+    doctor: Words | None
+    ahead: int
+    appointment_id: str | None
+    starts_at: datetime | None
+    offered_until: datetime | None
+
+
+class Move(Given):
+    """What a stopped session offers instead. `state`: open or over; `to_at` is null where nothing was found. `is_in_line`: who waits already is offered
+    another doctor's line and keeps the number."""
+
+    id: str
+    patient_ref: str
+    appointment_id: str
+    state: str
+    reason: str
+    was_at: datetime
+    from_doctor: Words
+    to_at: datetime | None
+    to_doctor: Words | None
+    to_title: Words | None
+    to_room: Words | None
+    until_at: datetime
+    is_in_line: bool
+    is_same_rank: bool
+    may_accept: bool
+    ticket: str | None
 
 
 # The record

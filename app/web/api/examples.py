@@ -40,6 +40,19 @@ TICKET = {
     "id": REF, "ticket": "A004", "state": "waiting", "patient_ref": REF, "appointment_id": REF, "clinic": CLINIC,
     "department": WORDS, "doctor": DOCTOR, "room": ROOM, "passes": 0, "calls": 0, "starts_at": STARTS,
     "checked_in_at": "2026-03-02T02:05:00Z", "called_at": None, "before": 2, "now_calling": ["A001"],
+    "wait": {"low": 15, "high": 25}, "priority": None, "overtaken": [{"priority": "elder", "count": 1}], "origin": "",
+    "late_minutes": 0,
+}  # fmt: skip
+LEFT = {**TICKET, "state": "left", "before": None, "wait": None, "overtaken": []}
+IN_LINE = {
+    "id": REF, "patient_ref": REF, "state": "offered", "day_on": "2026-03-02", "department": WORDS, "doctor": DOCTOR,
+    "ahead": 0, "appointment_id": REF, "starts_at": STARTS, "offered_until": "2026-03-02T02:10:00Z",
+}  # fmt: skip
+NOT_IN_LINE = {**IN_LINE, "state": "left", "appointment_id": None, "starts_at": None, "offered_until": None}
+MOVE = {
+    "id": REF, "patient_ref": REF, "appointment_id": REF, "state": "open", "reason": "equipment", "was_at": STARTS,
+    "from_doctor": DOCTOR, "to_at": ENDS, "to_doctor": DOCTOR, "to_title": TITLE, "to_room": ROOM,
+    "until_at": "2026-03-02T02:10:00Z", "is_in_line": False, "is_same_rank": True, "may_accept": True, "ticket": None,
 }  # fmt: skip
 VISIT_LINE = {
     "id": REF, "at": STARTS, "state": "finished", "source": "here", "department": WORDS, "doctor": DOCTOR,

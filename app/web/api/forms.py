@@ -79,6 +79,21 @@ class CheckIn(Form):
     appointments: Annotated[list[Ref], Field(min_length=1, max_length=20)]
 
 
+class Back(Form):
+    """The code that was scanned (22 characters) or typed (six digits) at the clinic."""
+
+    code: Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class Join(Form):
+    """For whom, in which department or session, and for which day."""
+
+    person: Ref
+    department: Ref | None = None
+    session: Ref | None = None
+    day: Day
+
+
 class SessionsQuery(Form):
     """A department, by its id, and a day of the hospital's calendar."""
 

@@ -1,14 +1,14 @@
-"""The road of a visit: hold, confirm, let go, cancel, check in, wait."""
+"""The road of a visit: hold, confirm, let go, cancel, check in."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from app.domain.checkin import VENUE_CODE_LENGTH
 from app.domain.rates import VENUE_SHORT_CODE
-from app.services import booking, checkin, lines, presences
+from app.services import booking, checkin
 from app.web.api import answers, bp, examples, forms
 from app.web.api.operation import answer, operation, plain
+from app.web.api.waiting import presence_of
 from app.web.house import house
 from app.web.limits import limiter
 from app.web.login import bearer_required
@@ -91,28 +91,6 @@ def check_in(body: forms.CheckIn) -> Any:
     The code is looked at inside the act, so that a retry with its idempotency key has its answer though the code has gone.
     """
     with act() as a:
-        if len(body.code) == VENUE_CODE_LENGTH:
-            presence = presences.presence_from_code(a.session, body.code, a.now)
-        else:
-            presence = presences.presence_from_typed(a.session, a.actor, body.code, a.now)
-        issued = checkin.check_in_all(a.session, a.actor, body.appointments, presence, a.now)
+        issued = checkin.check_in_all(a.session, a.actor, body.appointments, presence_of(a, body.code), a.now)
         a.answer = data(plain(list[answers.Issued], issued))
     return a.sealed()
-
-
-@bp.get("/tickets")
-@bearer_required
-@operation(list[answers.Ticket], [examples.TICKET])
-def tickets() -> Any:
-    """Every ticket that something is still to come of, whoever's turn is nearest first."""
-    with reading() as session:
-        return answer(list[answers.Ticket], lines.tickets_of(session, current_actor(), house().clock()))
-
-
-@bp.get("/tickets/<ticket_id>")
-@bearer_required
-@operation(answers.Ticket, examples.TICKET)
-def ticket(ticket_id: str) -> Any:
-    """One ticket, and where it stands."""
-    with reading() as session:
-        return answer(answers.Ticket, lines.position(session, current_actor(), ticket_id, house().clock()))

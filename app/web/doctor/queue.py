@@ -14,8 +14,8 @@ from app.web import event_words, queue_words
 from app.web.doctor import bp
 from app.web.fragments import fragment
 from app.web.house import house
+from app.web.late import LATE_MINUTES, flash_late, minutes_late
 from app.web.login import staff_required
-from app.web.staff.late import LATE_MINUTES, flash_late, minutes_late
 from app.web.transaction import act, current_actor, reading, see_other
 
 
