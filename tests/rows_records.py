@@ -46,7 +46,7 @@ ROWS: dict[str, Row] = {
     "patient.course": Row({"record_id": "$record"}, prepare=with_papers, **PERSON),
     "patient.document": Row({"document_id": "$document"}, prepare=with_papers, **PERSON),
     "patient.document_file": Row({"document_id": "$document"}, prepare=with_papers, **PERSON),
-    "patient.unchanged_since": Row({"row_id": "$visit"}, **PERSON),
+    "patient.unchanged": Row({"row_id": "$visit"}, **PERSON),
     "doctor.record_problem": Row({"visit_id": "$open_visit"}, {"problem": "I10"}, prepare=in_visit, but=NOT_MINE),
     "doctor.change_problem": Row(
         {"visit_id": "$open_visit", "problem_id": "$problem"}, {"status": "resolved"}, prepare=listed, but=NOT_MINE

@@ -7,6 +7,7 @@ from http.cookies import SimpleCookie
 
 import pytest
 
+from app.web.papers import SANDBOX
 from tests.rows import ROWS
 from tests.scene import Scene, routes
 from tests.test_matrix import ask
@@ -16,7 +17,8 @@ ALWAYS = {
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "SAMEORIGIN",  # a demo shows its people side by side; production says DENY (test_config)
 }
-PUBLIC_FILES = {"log.checkpoint", "log.tile", "log.keys"}  # for everybody and every cache, as c2sp.org/tlog-tiles asks
+PUBLIC_FILES = {"log.checkpoint", "log.tile", "log.keys", "log.policy"}  # for everybody and every cache, as c2sp.org/tlog-tiles asks
+DOCUMENTS = ("patient.document_file", "doctor.document")
 OURS = ("default-src 'self'", "object-src 'none'", "base-uri 'none'", "form-action 'self'")
 
 
@@ -31,6 +33,9 @@ def test_every_answer_carries_the_headers_that_keep_it_safe(scene: Scene, endpoi
         headers = response.headers
         assert {name: headers.get(name) for name in ALWAYS} == ALWAYS
         policy = headers["Content-Security-Policy"]
+        if policy == SANDBOX:  # a document of the record: nothing in it may run, load or lead anywhere
+            assert endpoint in DOCUMENTS and headers["X-Content-Type-Options"] == "nosniff"
+            policy = "; ".join(OURS)
         assert all(part in policy for part in OURS) and "unsafe" not in policy and "http:" not in policy
         if endpoint not in PUBLIC_FILES:
             assert headers["Cache-Control"] == "no-store"

@@ -9,7 +9,7 @@ from app.domain.errors import BadInput
 from app.services.attachments import File
 
 # Nothing in a document may run, load or lead anywhere, whatever it says it is.
-SANDBOX = (
+SANDBOX = "sandbox; default-src 'none'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
     "sandbox; default-src 'none'; img-src 'self'; style-src 'unsafe-inline'; form-action 'none'; frame-ancestors 'none'"
 )
 MOST_UPLOAD_BYTES = MOST_BYTES + 64 * 1024  # with the other fields of the form

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Response, render_template, request
 
 from app.services import attachments, people, receipts, summary, unchanged
-from app.web.charts import picture
+from app.web.charts import picture, plain_day
 from app.web.disclosing import disclosing
 from app.web.house import house
 from app.web.login import patient_required
@@ -44,7 +44,11 @@ def course(record_id: str) -> Any:
     with act() as a:
         opened = summary.open_course(a.session, a.actor, record_id, a.now, after=request.args.get("after", ""))
     return render_template(
-        "patient/course.html", course=opened, picture=picture, **about(opened.patient_ref, opened.event_id)
+        "patient/course.html",
+        course=opened,
+        picture=picture,
+        plain_day=plain_day,
+        **about(opened.patient_ref, opened.event_id),
     )
 
 
@@ -70,7 +74,7 @@ def document_file(document_id: str) -> Response:
     return file_of(file, is_saved="save" in request.args)
 
 
-@bp.get("/records/unchanged/<row_id>")
+@bp.get("/records/unchanged/<row_id>", endpoint="unchanged")
 @patient_required
 @disclosing
 def unchanged_since(row_id: str) -> Any:
