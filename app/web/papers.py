@@ -10,8 +10,6 @@ from app.services.attachments import File
 
 # Nothing in a document may run, load or lead anywhere, whatever it says it is.
 SANDBOX = "sandbox; default-src 'none'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
-    "sandbox; default-src 'none'; img-src 'self'; style-src 'unsafe-inline'; form-action 'none'; frame-ancestors 'none'"
-)
 MOST_UPLOAD_BYTES = MOST_BYTES + 64 * 1024  # with the other fields of the form
 
 
