@@ -191,6 +191,8 @@ ROWS: dict[str, Row] = {
     "patient.receipts_part": Row(),
     "patient.receipt": Row({"event_id": "$event"}, **PERSON),
     "patient.receipt_waiting": Row({"event_id": "$event"}, **PERSON),
+    "patient.receipts_complete": Row(),
+    "patient.receipts_whole": Row(),
     "patient.receipt_paper": Row({"event_id": "$event"}, **PERSON, but=PENDING),
     "patient.receipt_file": Row({"event_id": "$event"}, **PERSON, but=PENDING),
     # The mini-program

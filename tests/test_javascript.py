@@ -5,14 +5,17 @@ from __future__ import annotations
 import base64
 import json
 import os
+import random
 import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from ledger.chain import Healing, Link, check_chains
 from ledger.checkpoint import Checkpoint, sign_checkpoint
 from ledger.entry import canonical_json
 from ledger.errors import LedgerError, VerificationError
@@ -275,6 +278,57 @@ def on_paper() -> dict[str, object]:
     }
 
 
+def chains() -> list[dict[str, object]]:
+    """Return places of receipts in chains that were damaged at random, with what this package finds."""
+    dice, cases = random.Random(4), []
+    for turn in range(300):
+        links: list[Link] = []
+        for subject in ("Li", None)[: dice.randint(1, 2)]:
+            prev, first = "0" * 64, dice.choice((1, 1, 4))
+            for seq in range(1, first + dice.randint(1, 7)):
+                following = f"{turn:032x}{seq:031x}{'a' if subject else 'b'}"
+                entry = bytes.fromhex(following[::-1])
+                if seq >= first:
+                    links.append(Link(f"r{seq}", LOG.name, 10 * seq, entry, subject, seq, prev, following))
+                prev = following
+        for _ in range(dice.randint(0, 3)):
+            at = dice.randrange(len(links))
+            one = links[at]
+            changed = {
+                "gone": [],
+                "twice": [one, one],
+                "other": [replace(one, next_prev="c" * 64)],
+                "double": [one, replace(one, entry=bytes(33), index=one.index + 7, name="twin")],
+                "moved": [replace(one, index=dice.randint(0, 90))],
+                "renumbered": [replace(one, seq=max(1, one.seq - 1))],
+            }[dice.choice(("gone", "twice", "other", "double", "moved", "renumbered"))]
+            links[at : at + 1] = changed
+            if not links:
+                break
+        dice.shuffle(links)
+        healings = [Healing(LOG.name, 20, dice.randint(20, 60))] if dice.random() < 0.4 else []
+        found = [
+            {
+                "subject": chain.subject,
+                "first": chain.first,
+                "last": chain.last,
+                "held": chain.held,
+                "isComplete": chain.is_complete,
+                "findings": [[one.kind, one.first, one.last] for one in chain.findings],
+            }
+            for chain in check_chains(links, healings)
+        ]
+        given = [
+            {"name": n.name, "origin": n.origin, "index": n.index, "entry": n.entry.hex(), "subject": n.subject, "seq": n.seq}
+            | {"prev": n.prev, "nextPrev": n.next_prev}
+            for n in links
+        ]  # fmt: skip
+        cases.append({"links": given, "healings": [vars(h) for h in healings], "found": found})
+    kinds = {finding[0] for case in cases for chain in case["found"] for finding in chain["findings"]}
+    assert kinds == {"missing", "doubled", "reordered", "broken", "restored"}
+    return cases
+
+
 @pytest.fixture(scope="module")
 def receipts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file of receipts, with this package's verdict on each."""
@@ -291,6 +345,7 @@ def receipts(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "witnessed": witnessed(),
         "policies": policies(),
         "paper": on_paper(),
+        "chains": chains(),
     }
     assert parse_receipt(format_receipt(shown).encode()) == shown
     path = tmp_path_factory.mktemp("receipts") / "receipts.json"

@@ -21,6 +21,7 @@ from app.services import events, rights
 from ledger.receipt import ForMe, ToShow, format_extra
 
 PAGE = 20
+WHOLE_PAGE = 100  # receipts in one answer of the check that none is missing
 # What a slip is the receipt of, the later act first.
 ARRIVAL = ("appointment.checked_in", "appointment.booked", "waitlist.accepted")
 Side = Literal["act", "look"]
@@ -133,6 +134,27 @@ def extra_of(
     for_me = ForMe(open_salt, opened, own_salt, own)
     opening: ForMe | ToShow = for_me if form == "me" else for_me.to_show()
     return row.entry, format_extra(opening)
+
+
+def whole_page_of(
+    session: Session, actor: Actor, now: datetime, *, before: str | None = None, limit: int = WHOLE_PAGE
+) -> tuple[list[tuple[bytes, bytes]], str | None]:
+    """Return ([(entry, extra)], newest first, the id to go on before, or None) of every receipt held in the form for oneself.
+
+    For the check that none is missing; those of which the actor holds the form to show only are left out, for they do not say
+    which number they are.
+    """
+    query = select(Event).where(or_(*_reach(session, actor, now)))
+    if before is not None:
+        query = query.where(Event.serial < events.serial_of(before))
+    rows = session.scalars(query.order_by(Event.serial.desc()).limit(limit + 1)).all()
+    closed = _closed_to(session, actor, {str(row.subject_ref) for row in rows}, now)
+    held = [
+        (row.entry, format_extra(ForMe(*events.open_event(session, row))))
+        for row in rows[:limit]
+        if row.subject_ref not in closed
+    ]
+    return held, (rows[limit - 1].id if len(rows) > limit else None)
 
 
 def _closed_to(session: Session, actor: Actor, subjects: set[str], now: datetime) -> set[str]:

@@ -10,7 +10,7 @@
   /* One name from each script; a script can get lost on the way, and a check with a hole in it must not run. */
   const NEEDED = [
     "concat", "sha256", "parseJSON", "isEd25519", "parseNote", "rootOf", "parsePolicy", "verifyReceipt", "inflate", "receiptOfCode",
-    "tamper", "ReceiptView", "ReceiptInput"
+    "checkChains", "tamper", "ReceiptView", "ReceiptInput"
   ];
 
   function refill(element, children) {

@@ -8,6 +8,7 @@ from app.web.patient import (  # noqa: E402, F401 (their views register themselv
     book,
     checkin,
     complaints,
+    complete,
     erase,
     home,
     known,
