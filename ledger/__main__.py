@@ -12,6 +12,7 @@ COMMANDS = {
     "verify": "check a receipt, offline",
     "chain": "check that nothing is missing between one's receipts",
     "audit": "check a whole log, from its address or a folder",
+    "monitor": "watch a log from outside, for ever",
     "witness": "cosign the checkpoints of logs",
     "sequencer": "run the one process that lets a log grow and signs it",
     "heal": "after a restore: take back what the database lost, from an export or a mirror",

@@ -70,6 +70,10 @@ class HTTPSource:
         self._attempts = attempts
         self._sleep = sleep
 
+    def asking_once(self) -> "HTTPSource":
+        """Return a source of the same files for who comes again soon anyway."""
+        return HTTPSource(self._prefix, self._timeout_seconds, self._deadline_seconds, attempts=1, sleep=self._sleep)
+
     def fetch(self, path: str, limit: int) -> bytes:
         """See `Source`."""
         pause_seconds = 0.5
