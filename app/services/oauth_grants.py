@@ -16,7 +16,7 @@ from app.domain.errors import BadInput, NotAllowed, NotFound
 from app.domain.events import Detail
 from app.domain.ids import new_ref
 from app.domain.smart import LASTING, kinds_of
-from app.models import AppCode, AppGrant, AppToken, SmartApp, projected
+from app.models import AppCode, AppGrant, AppToken, Event, SmartApp, projected
 from app.services import events, people, rights
 from app.services.clinics import Words
 from app.services.sealing import seal_again, seal_next
@@ -97,11 +97,25 @@ def of_account(session: Session, actor: Actor, now: datetime) -> list[GrantView]
         .where(AppGrant.account_ref == actor.ref)
         .order_by(AppGrant.given_at.desc(), AppGrant.id)
     ).all()
+    last = _last_reads(session, [row for row, _app in rows])
     names = {link.patient_ref: link.name for link in people.links_of(session, str(actor.ref)) if link.is_active}
-    return [_view(row, app, names.get(row.patient_ref, ""), now) for row, app in rows]
+    return [_view(row, app, names.get(row.patient_ref, ""), last.get(row.id), now) for row, app in rows]
 
 
-def _view(row: AppGrant, app: SmartApp, person: str, now: datetime) -> GrantView:
+def _last_reads(session: Session, grants: Sequence[AppGrant]) -> dict[str, datetime]:
+    """Return when each grant's application last read of that person while the grant was in force."""
+    found = {}
+    for row in grants:
+        ended_at = row.withdrawn_at or row.until_at
+        which = select(Event.at).where(Event.subject_ref == row.patient_ref, Event.actor_ref == row.app_id)
+        which = which.where(Event.type == "app.read", Event.at >= row.given_at, Event.at <= ended_at)
+        at = session.scalar(which.order_by(Event.serial.desc()).limit(1))
+        if at is not None:
+            found[row.id] = at
+    return found
+
+
+def _view(row: AppGrant, app: SmartApp, person: str, last_read_at: datetime | None, now: datetime) -> GrantView:
     return GrantView(
         id=row.id,
         app=Words(app.name_zh, app.name_en),
@@ -111,7 +125,7 @@ def _view(row: AppGrant, app: SmartApp, person: str, now: datetime) -> GrantView
         given_at=row.given_at,
         until_at=row.until_at,
         withdrawn_at=row.withdrawn_at,
-        last_read_at=None,
+        last_read_at=last_read_at,
         is_active=row.withdrawn_at is None and now < row.until_at and app.disabled_at is None,
     )
 

@@ -112,10 +112,12 @@ def test_nothing_ticked_or_somebody_elses_person_is_asked_again(diary, phone, wa
 
 def test_what_was_let_is_on_the_receipt_and_on_the_page(diary, phone, ward, li):
     diary.redeem(diary.let_in(phone, li.ref, kinds=("results", "allergies")))
+    assert "最后读取" not in phone.get("/me/apps").text
+    diary.get("Observation")
     [own] = [own for kind, own in ward.events(li.ref) if kind == "app.authorized"]
     assert (own["detail"]["app"], own["detail"]["kinds"]) == ("步数日记", "results allergies")
     page = phone.get("/me/apps").text
-    assert "步数日记" in page and "检查检验结果、过敏" in page and "可以读取" in page
+    assert "步数日记" in page and "检查检验结果、过敏" in page and "可以读取" in page and "最后读取" in page
     assert diary.patient == fhir_id(li.ref)
 
 
