@@ -7,13 +7,16 @@ from datetime import datetime, time, timedelta
 
 from sqlalchemy.orm import Session
 
+from app.domain import attachments as papers
 from app.domain import calendar, clinical
+from app.domain import problems as problem_rules
 from app.domain.actor import SYSTEM, Actor
 from app.domain.checkin import Presence
 from app.domain.clinical import Kind
 from app.ports import WeChatIdentity
 from app.services import (
     accounts,
+    attachments,
     booking,
     checkin,
     clinics,
@@ -23,12 +26,14 @@ from app.services import (
     people,
     pharmacy,
     planning,
+    problems,
     proofs,
     queueing,
     records,
 )
 from app.services.demo.cast import PLAYERS, Player
 from app.services.demo.house import DemoHouse
+from app.services.demo.papers import letter, tracing
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,8 @@ class PastVisit:
     """One visit: days ago, who saw them, what was found and written. `values` are (analyte, value).
 
     `panel` is what the laboratory measured, `measured` what it signed first and `amended` what it signed after that;
-    `allergy` is (substance, note).
+    `allergy` is (substance, note), `problem` (code, years since it began), `vaccines` are (vaccine, lot), `papers` (title, kind,
+    bytes).
     """
 
     days_ago: int
@@ -49,22 +55,29 @@ class PastVisit:
     measured: tuple[tuple[str, str], ...] = ()
     amended: tuple[tuple[str, str], ...] = ()
     allergy: tuple[str, str] = ("", "")
+    problem: tuple[str, int] = ("", 0)
+    vaccines: tuple[tuple[str, str], ...] = ()
+    papers: tuple[tuple[str, str, bytes], ...] = ()
 
 
 VISITS: dict[str, PastVisit] = {
     "pressure-1": PastVisit(
         300, "I10", "少盐，每天早晚量血压并记下来。一个月后复诊。",
         (("氨氯地平片", "5 mg", "每天一次，早晨", "28"),), (("8480-6", "162"), ("2093-3", "5.6")),
+        allergy=("penicillin", "皮疹"), problem=("I10", 8),
     ),
     "pressure-2": PastVisit(
         180, "I10", "血压比上次好，药继续吃。", (("氨氯地平片", "5 mg", "每天一次，早晨", "28"),), (("8480-6", "148"), ("2093-3", "5.1")),
+        vaccines=(("influenza", "F26A01"), ("pneumo", "P26B07")), problem=("E78.5", 1),
     ),
     "pressure-3": PastVisit(
         40, "I10", "血压已平稳，坚持散步，三个月后复诊。", (("氨氯地平片", "5 mg", "每天一次，早晨", "84"),), (("8480-6", "136"),),
+        papers=(("心电图", "picture", tracing()), ("心电图报告", "report", letter())),
     ),
     "glucose-1": PastVisit(
         350, "E11.9", "控制主食，每周运动五天。学会自己测血糖。",
         (("二甲双胍片", "0.5 g", "每天两次，随餐", "28"),), (("15074-8", "9.8"), ("4548-4", "8.6")),
+        problem=("E11.9", 2),
     ),
     "glucose-2": PastVisit(
         240, "E11.9", "血糖在下降，继续。", (("二甲双胍片", "0.5 g", "每天两次，随餐", "56"),), (("15074-8", "8.1"), ("4548-4", "7.7")),
@@ -170,12 +183,27 @@ def write(session: Session, doctor: Actor, visit_id: str, visit: PastVisit, at: 
     records.sign(session, doctor, visit_id, Kind.ADVICE, {"text": visit.advice}, at)
     if visit.allergy[0]:
         records.sign(session, doctor, visit_id, Kind.ALLERGY, clinical.allergy(*visit.allergy), at)
+    _list(session, doctor, visit_id, visit, at)
     if visit.drugs:
         lines = [clinical.prescription_line(*drug) for drug in visit.drugs]
         records.sign(session, doctor, visit_id, Kind.PRESCRIPTION, clinical.prescription(lines), at)
     if visit.values:
         values = [clinical.observation(code, value) for code, value in visit.values]
         records.sign_results(session, doctor, visit_id, *visit.report, values, at)
+
+
+def _list(session: Session, doctor: Actor, visit_id: str, visit: PastVisit, at: datetime) -> None:
+    """Write what a visit put into the person's lists, and the documents that it took in."""
+    day_on = calendar.hospital_day(at)
+    if visit.problem[0]:
+        began_on = day_on.replace(year=day_on.year - visit.problem[1], day=1).isoformat()
+        payload = problem_rules.problem(visit.problem[0], onset=began_on, today_on=day_on)
+        problems.record_problem(session, doctor, visit_id, payload, at)
+    for vaccine, lot in visit.vaccines:
+        given = problem_rules.immunization(vaccine, lot=lot)
+        problems.record_immunization(session, doctor, visit_id, given, day_on, at)
+    for title, kind, data in visit.papers:
+        attachments.attach(session, doctor, visit_id, papers.document(title, kind, data), data, at)
 
 
 def _order(session: Session, doctor: Actor, visit_id: str, visit: PastVisit, at: datetime) -> str:
