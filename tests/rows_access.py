@@ -72,6 +72,9 @@ ROWS: dict[str, Row] = {
     "patient.complaints": Row(),
     "patient.complaint": Row({"complaint_id": "$complaint"}, prepare=complained, **OWN),
     "patient.emergency": Row({"emergency_id": "$emergency"}, prepare=broken, **OWN),
+    "doctor.readable": Row(),
+    "doctor.granted": Row({"patient_ref": "$person"}, prepare=permitted, owners=("a", "child")),
+    "doctor.granted_now": Row({"patient_ref": "$person"}, prepare=permitted, owners=("a", "child")),
     "doctor.emergency": Row(),
     "doctor.break_glass": Row(
         form={"document": "resident_id", "number": "$number", "reason": "unconscious", "words": WORDS},

@@ -126,7 +126,7 @@ def _opened(session: Session, actor: Actor, document_id: str, now: datetime) -> 
     row = session.get(Document, document_id)
     if row is None:
         raise NotFound()
-    rights.see_health(session, actor, row.patient_ref, now, recorded_at=row.recorded_at)
+    rights.read_parts(session, actor, row.patient_ref, now, kind="document", recorded_at=row.recorded_at)
     if row.status == WITHDRAWN or records.is_report_held(session, actor, row.report_id, now):
         raise NotFound()
     return row, session.get_one(DocumentContent, document_id)

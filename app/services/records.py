@@ -141,13 +141,17 @@ def open_history(
 ) -> History:
     """Return the newest visits of a person and the newest records of none, as one disclosure: what a treating doctor
     reads before the talk. `beside` names a visit to leave out, the one being written. Raises NotFound, NotAllowed.
+
+    By a consent to parts it is those parts; where visits are not among them, what was written in visits stands by its day.
     """
-    grant = rights.see_health(session, actor, patient_ref, now)
-    visits = [v for v in _visits(session, patient_ref, grant, HISTORY_VISITS + 1) if v.id != beside][:HISTORY_VISITS]
+    grant = rights.read_parts(session, actor, patient_ref, now)
+    has_visits = grant.kinds is None or "visit" in grant.kinds
+    listed = _visits(session, patient_ref, grant, HISTORY_VISITS + 1) if has_visits else ()
+    visits = [v for v in listed if v.id != beside][:HISTORY_VISITS]
     opened = _open(session, _records_of(session, [v.id for v in visits], grant))
-    others = _open(session, _others(session, patient_ref, grant, HISTORY_OTHERS))
+    others = _open(session, _others(session, patient_ref, grant, HISTORY_OTHERS, of_visits=not has_visits))
     drawn = _series_beside(session, patient_ref, [*opened, *others], grant)
-    written = _beside(session, [v.id for v in visits], opened, {})
+    written = _beside(session, [v.id for v in visits], opened, {}).within(grant)
     rows: list[Bound] = [*visits, *written.rows, *rows_of(opened, others, drawn)]
     event_id = disclose(session, actor, patient_ref, rows, now)
     charts = []
@@ -227,6 +231,16 @@ class _Beside:
     def rows(self) -> list[Bound]:
         return [*self.orders, *self.versions, *self.problems, *self.immunizations, *self.papers]
 
+    def within(self, grant: Grant) -> _Beside:
+        """Return what of this a grant to parts includes. Versions are those of reports that were opened, and so included."""
+        return _Beside(
+            [row for row in self.orders if grant.covers("order", row.ordered_at)],
+            self.versions,
+            [row for row in self.problems if grant.covers("problem", row.recorded_at)],
+            [row for row in self.immunizations if grant.covers("immunization", row.recorded_at)],
+            [row for row in self.papers if grant.covers("document", row.recorded_at)],
+        )
+
     def of_visit(self, visit_id: str) -> _Beside:
         """Return what belongs to one visit; versions are told apart by their reports."""
         mine = [[row for row in rows if row.visit_id == visit_id] for rows in (self.orders, self.problems, self.immunizations, self.papers)]  # type: ignore[attr-defined]  # fmt: skip
@@ -275,11 +289,13 @@ def _others(
     limit: int | None = None,
     *,
     day_of: ClinicalRecord | None = None,
+    of_visits: bool = False,
 ) -> Sequence[ClinicalRecord]:
-    """Return what belongs to no visit, newest first; of one day alone where a record of that day is given."""
-    query = select(ClinicalRecord).where(ClinicalRecord.patient_ref == patient_ref, ClinicalRecord.visit_id.is_(None))
-    if grant.since_at is not None:
-        query = query.where(ClinicalRecord.recorded_at >= grant.since_at)
+    """Return what belongs to no visit, newest first; of one day alone where a record of that day is given. With `of_visits`
+    also what was written in visits."""
+    query = _granted(select(ClinicalRecord).where(ClinicalRecord.patient_ref == patient_ref), grant)
+    if not of_visits:
+        query = query.where(ClinicalRecord.visit_id.is_(None))
     if day_of is not None and day_of.effective_at is None:
         query = query.where(ClinicalRecord.effective_at.is_(None))
     elif day_of is not None and day_of.effective_at is not None:
@@ -291,9 +307,9 @@ def _others(
 
 def _cut_and_ordered(session: Session, query: Any, grant: Grant) -> Sequence[ClinicalRecord]:
     """Return what the grant includes, oldest first: a visit can hold what was recorded before the link reaches."""
-    if grant.since_at is not None:
-        query = query.where(ClinicalRecord.recorded_at >= grant.since_at)
-    ordered = query.order_by(ClinicalRecord.effective_at, ClinicalRecord.recorded_at, ClinicalRecord.id)
+    ordered = _granted(query, grant).order_by(
+        ClinicalRecord.effective_at, ClinicalRecord.recorded_at, ClinicalRecord.id
+    )
     rows: Sequence[ClinicalRecord] = session.scalars(ordered).all()
     return rows
 
@@ -312,12 +328,19 @@ def _series_beside(session: Session, patient_ref: str, opened: Sequence[Opened],
         ClinicalRecord.series.in_(sorted(wanted)),
         ClinicalRecord.effective_at.is_not(None),
     )
-    if grant.since_at is not None:
-        query = query.where(ClinicalRecord.recorded_at >= grant.since_at)
-    places = query.subquery()
+    places = _granted(query, grant).subquery()
     newest = select(ClinicalRecord).join(places, places.c.id == ClinicalRecord.id).where(places.c.place <= DRAWN)
     rows = session.scalars(newest.order_by(ClinicalRecord.effective_at, ClinicalRecord.id)).all()
     return chart.drawn(opened, _open(session, rows))
+
+
+def _granted(query: Any, grant: Grant) -> Any:
+    """Return a query for records, cut to what the grant includes."""
+    if grant.since_at is not None:
+        query = query.where(ClinicalRecord.recorded_at >= grant.since_at)
+    if grant.kinds is not None:
+        query = query.where(ClinicalRecord.kind.in_(sorted(grant.kinds)))
+    return query
 
 
 def _day_of(row: ClinicalRecord) -> date | None:

@@ -70,13 +70,16 @@ class Course:
 
 
 def open_summary(session: Session, actor: Actor, patient_ref: str, now: datetime) -> Summary:
-    """Return a person's lists and record that they were opened (A4). Raises NotFound, NotAllowed."""
-    grant = rights.see_health(session, actor, patient_ref, now)
-    problem_rows = _newest(session, Problem, Problem.changed_at, patient_ref, grant)
-    given = _newest(session, Immunization, Immunization.given_at, patient_ref, grant)
+    """Return a person's lists, as far as the grant includes them, and record that they were opened (A4).
+
+    Raises NotFound, NotAllowed.
+    """
+    grant = rights.read_parts(session, actor, patient_ref, now)
+    problem_rows = _newest(session, "problem", Problem, Problem.changed_at, patient_ref, grant)
+    given = _newest(session, "immunization", Immunization, Immunization.given_at, patient_ref, grant)
     papers = [
         row
-        for row in _newest(session, Document, Document.recorded_at, patient_ref, grant)
+        for row in _newest(session, "document", Document, Document.recorded_at, patient_ref, grant)
         if not records.is_report_held(session, actor, row.report_id, now)
     ]
     allergies = _records(session, patient_ref, Kind.ALLERGY, grant, MOST)
@@ -98,7 +101,9 @@ def open_summary(session: Session, actor: Actor, patient_ref: str, now: datetime
     )
 
 
-def _newest(session: Session, model: Any, column: Any, patient_ref: str, grant: Grant) -> Sequence[Any]:
+def _newest(session: Session, kind: str, model: Any, column: Any, patient_ref: str, grant: Grant) -> Sequence[Any]:
+    if grant.kinds is not None and kind not in grant.kinds:
+        return ()
     query: Select[Any] = select(model).where(model.patient_ref == patient_ref, model.status != WITHDRAWN)
     if grant.since_at is not None:
         query = query.where(model.recorded_at >= grant.since_at)
@@ -106,6 +111,8 @@ def _newest(session: Session, model: Any, column: Any, patient_ref: str, grant: 
 
 
 def _records(session: Session, patient_ref: str, kind: Kind, grant: Grant, limit: int) -> list[Opened]:
+    if grant.kinds is not None and kind.value not in grant.kinds:
+        return []
     query = select(ClinicalRecord).where(
         ClinicalRecord.patient_ref == patient_ref,
         ClinicalRecord.kind == kind.value,

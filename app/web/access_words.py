@@ -45,6 +45,13 @@ BASES: Mapping[str, Words] = {
 }
 """What a look rests on, said to the person whose record it is."""
 
+BASES_FOR_STAFF: Mapping[str, Words] = {
+    "treating": lazy_gettext("正在接诊"),
+    "consent": lazy_gettext("患者的授权"),
+    "break_glass": lazy_gettext("紧急查阅"),
+}
+"""The same, said to the doctor who reads."""
+
 PURPOSES: Mapping[str, Words] = {
     "second_opinion": lazy_gettext("听听第二位医生的意见"),
     "follow_up": lazy_gettext("慢病随访"),

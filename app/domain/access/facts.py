@@ -27,6 +27,7 @@ PART_OF: Mapping[str, Part] = {
     "visit": Part.VISITS,
     "diagnosis": Part.VISITS,
     "advice": Part.VISITS,
+    "problem": Part.VISITS,
     "prescription": Part.MEDICINES,
     "report": Part.RESULTS,
     "observation": Part.RESULTS,

@@ -12,7 +12,7 @@ from app.domain.calendar import hospital_day
 from app.domain.documents import DocumentKind, parse_resident_id
 from app.domain.errors import BadInput
 from app.services import break_glass as service
-from app.services import identity, records
+from app.services import identity, records, summary
 from app.web.access_words import REASONS
 from app.web.charts import picture
 from app.web.disclosing import disclosing
@@ -70,12 +70,13 @@ def emergency_record(emergency_id: str) -> Any:
     """The record, as long as the emergency lasts; afterwards that it is over."""
     with act() as a:
         found = service.one_of_mine(a.session, a.actor, emergency_id, a.now)
-        history = who = None
+        history = who = known = None
         if found.is_open:
             who = identity.masked(a.session, [found.patient_ref], a.now).get(found.patient_ref)
             history = records.open_history(a.session, a.actor, found.patient_ref, a.now)
+            known = summary.open_summary(a.session, a.actor, found.patient_ref, a.now)
     return render_template(
-        "doctor/emergency_record.html", emergency=found, who=who, history=history, reasons=REASONS, picture=picture,
+        "doctor/emergency_record.html", emergency=found, who=who, history=history, known=known, reasons=REASONS, picture=picture,
         now=house().clock(),
     )  # fmt: skip
 

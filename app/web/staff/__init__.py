@@ -55,6 +55,7 @@ def frame() -> dict[str, Any]:
     pages = [
         ("doctor", "doctor.queue", _("叫号与接诊")),
         ("doctor", "doctor.came_back", _("结果和退回")),
+        ("doctor", "doctor.readable", _("我能看的病历")),
         ("doctor", "doctor.emergency", _("紧急查阅")),
         ("doctor", "doctor.restricted", _("只保存的病历")),
         ("desk", "desk.board", _("前台看板")),

@@ -1,0 +1,77 @@
+"""What a doctor may read of people whom they do not treat: who lets them, and that part of the record (A1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.domain.access import Denial, Grant
+from app.domain.actor import Actor
+from app.domain.errors import NotAllowed
+from app.models import Permit
+from app.services import identity, records, rights, summary
+from app.services.chart import History
+from app.services.identity import Masked
+from app.services.summary import Summary
+
+
+@dataclass(frozen=True)
+class ReadableLine:
+    """Somebody whose record the doctor may read now, masked, and the grant."""
+
+    patient_ref: str
+    who: Masked | None
+    grant: Grant
+
+
+@dataclass(frozen=True)
+class GrantedRecord:
+    """A record as far as the grant goes. Without a grant (`grant` none) it was let read once, and that is over."""
+
+    patient_ref: str
+    who: Masked | None
+    grant: Grant | None
+    history: History | None
+    known: Summary | None
+
+
+def readable(session: Session, actor: Actor, now: datetime) -> list[ReadableLine]:
+    """Return whose records the actor may read, and on which grant each; nobody else is listed."""
+    found = rights.readable_people(session, actor, now)
+    people = identity.masked(session, [ref for ref, _grant in found], now)
+    return [ReadableLine(ref, people.get(ref), grant) for ref, grant in found]
+
+
+def open_granted(session: Session, actor: Actor, patient_ref: str, now: datetime) -> GrantedRecord:
+    """Return the record as far as the actor may read it, recording the disclosure with what it rests on.
+
+    A consent that is over gives an empty one, so that a page which lay open closes without an attempt of anybody's in the
+    log. Raises NotFound, NotAllowed.
+    """
+    if isinstance(rights.may_read(session, actor, patient_ref, now), Denial) and _was_let(
+        session, actor, patient_ref, now
+    ):
+        return GrantedRecord(patient_ref, None, None, None, None)
+    history = records.open_history(session, actor, patient_ref, now)
+    known = summary.open_summary(session, actor, patient_ref, now)
+    grant = rights.granted(session, actor, patient_ref)
+    if grant is None:  # open_history asked, or it would have raised
+        raise NotAllowed(about=patient_ref)
+    who = identity.masked(session, [patient_ref], now).get(patient_ref)
+    return GrantedRecord(patient_ref, who, grant, history, known)
+
+
+def standing(session: Session, actor: Actor, patient_ref: str, now: datetime) -> Grant | None:
+    """Return the grant on which a page that lies open goes on, or None: it has to close. Leaves no refusal: nobody asked."""
+    answer = rights.may_read(session, actor, patient_ref, now)
+    return answer if isinstance(answer, Grant) else None
+
+
+def _was_let(session: Session, actor: Actor, patient_ref: str, now: datetime) -> bool:
+    departments = rights.departments_of(session, str(actor.ref), now)
+    meant = (Permit.clinician_ref == actor.ref) | Permit.department_id.in_(departments)
+    known = session.scalars(select(Permit.id).where(Permit.patient_ref == patient_ref, meant).limit(1)).first()
+    return actor.role == "doctor" and known is not None
