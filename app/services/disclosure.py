@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
 from app.domain.access import Basis, Grant
@@ -20,6 +20,7 @@ from app.models import Bound, Opening
 from app.services import events, rights
 
 COUNTS_FOR = timedelta(minutes=15)
+MOST_AT_ONCE = 500  # keys in one statement: SQLite takes a bounded number of parameters
 # What a look rests on where no question named the person: whose work in a clinic, or whose office, it is.
 BY_ROLE = {
     "desk": Basis.CLINIC,
@@ -78,8 +79,11 @@ def mark_seen(
 
 
 def _mark(session: Session, keys: Iterable[bytes], event_id: str, now: datetime) -> None:
-    for key in keys:
-        session.merge(Opening(key=key, event_id=event_id, at=now))
+    every = list(set(keys))
+    for start in range(0, len(every), MOST_AT_ONCE):  # a page of a record marks dozens: two statements for all of them
+        some = every[start : start + MOST_AT_ONCE]
+        session.execute(delete(Opening).where(Opening.key.in_(some)))
+        session.execute(insert(Opening), [{"key": key, "event_id": event_id, "at": now} for key in some])
 
 
 def _seen(
@@ -88,10 +92,16 @@ def _seen(
     """Return key and event of each version that this sitting saw lately on the same footing."""
     keys = [_key(actor, event_type, subject, row, resting) for row in rows]
     found: dict[bytes, str] = {}
-    for start in range(0, len(keys), 500):  # SQLite takes a bounded number of parameters
-        query = select(Opening).where(Opening.key.in_(keys[start : start + 500]), Opening.at > now - COUNTS_FOR)
-        found.update((known.key, known.event_id) for known in session.scalars(query))
+    for some in _chunks(keys):
+        query = select(Opening.key, Opening.event_id).where(Opening.key.in_(some), Opening.at > now - COUNTS_FOR)
+        found.update((key, event_id) for key, event_id in session.execute(query))
     return found
+
+
+def _chunks(keys: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+    """Yield keys in portions: SQLite takes a bounded number of parameters."""
+    for start in range(0, len(keys), 500):
+        yield keys[start : start + 500]
 
 
 def _key(actor: Actor, event_type: str, subject: str, row: Bound, resting: str) -> bytes:
