@@ -7,7 +7,7 @@ Each opening cites what it rests on: `reason` is the basis of the grant, `consen
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, insert, select
