@@ -9,7 +9,9 @@ import pytest
 from flask import Flask
 from sqlalchemy import select, text
 
+from app.domain.actor import SYSTEM
 from app.models import Event
+from app.services import staff
 from app.web.house import House
 from tests.browsing import Browser
 from tests.calling import Caller, with_pretend_wechat
@@ -22,7 +24,10 @@ DOCUMENT = with_check("11010519911111901")
 OPENID = "oCANARYopenid0123456789abcdef"
 PASSPORT = "CANARY8812"
 PRINTED = "CANARIA GOLDFINCH"
-CANARIES = (NAME, PHONE, DOCUMENT, OPENID, PASSPORT, PRINTED, "GOLDFINCH")
+# What people write in their own words, at each place where one may.
+SITUATION, NOTE, STORY, REPLY = "金丝雀昏迷送来", "金丝雀核对属实", "金丝雀那天没有来", "金丝雀已查明"
+TEXTS = (SITUATION, NOTE, STORY, REPLY)
+CANARIES = (NAME, PHONE, DOCUMENT, OPENID, PASSPORT, PRINTED, "GOLDFINCH", *TEXTS)
 
 
 class Watched(Browser):
@@ -88,8 +93,56 @@ def lived(app: Flask, ward: Ward, sealing: None, capsys: pytest.CaptureFixture[s
     desk.post("/staff/desk/documents", document="resident_id", number=DOCUMENT)
     desk.post("/staff/desk/documents", document="resident_id", number=DOCUMENT[:-1] + "?")
     phone.seen += desk.seen
+    look_and_complain(app, ward, phone, person.group(1))
+    phone.seen.append(app.test_client().get("/metrics").text)
     logged = capsys.readouterr()
     return phone, logged.err + logged.out
+
+
+def look_and_complain(app: Flask, ward: Ward, phone: Watched, person: str) -> None:
+    """Let a doctor read by consent and another in an emergency; the person complains, and the auditor judges and answers."""
+    chosen = {
+        "person": person,
+        "reader": f"doctor:{ward.ma.ref}",
+        "purpose": "follow_up",
+        "parts": "results",
+        "days": "7",
+    }
+    phone.get("/permits/new")
+    phone.post("/permits/new", **chosen)
+    reading, breaking, judging = Watched(app), Watched(app), Watched(app)
+    reading.set_cookie("mz_staff", ward.token("staff", ward.ma.ref), path="/staff")
+    for page in ("/staff/doctor/records", f"/staff/doctor/records/{person}", f"/staff/doctor/records/{person}/now"):
+        assert reading.get(page).status_code == 200
+    breaking.set_cookie("mz_staff", ward.token("staff", ward.lin.ref), path="/staff")
+    breaking.get("/staff/doctor/emergency")
+    form = {"document": "resident_id", "reason": "unconscious", "words": SITUATION}
+    breaking.post("/staff/doctor/emergency", number=DOCUMENT[:-1] + "?", **form)
+    opened = breaking.post("/staff/doctor/emergency", number=DOCUMENT, **form).headers["Location"]
+    assert breaking.get(opened).status_code == 200
+    emergency = opened.rsplit("/", 1)[1]
+    looks = phone.get("/receipts?side=look").text
+    look = re.search(r'href="(/receipts/[\w-]+/complaint)"', looks)
+    assert look
+    complaint = phone.post(look.group(1), words=STORY).headers["Location"]
+    with ward.house.writing_session() as session:
+        ref = staff.create(
+            session, SYSTEM, ward.now, login="auditor", password_hash="none", name_zh="审计", name_en="Auditor",
+            role="auditor", clinic_id=ward.clinic,
+        )  # fmt: skip
+    judging.set_cookie("mz_staff", ward.token("staff", ref), path="/staff")
+    asked = f"/staff/auditor{complaint}"
+    for page in ("/staff/auditor/reviews", f"/staff/auditor/emergencies/{emergency}", asked):
+        shown = judging.get(page)
+        assert shown.status_code == 200
+        assert found_in(shown.text) <= set(TEXTS), page  # words, and nobody's
+    judging.post(f"/staff/auditor/emergencies/{emergency}/judge", verdict="justified", note=NOTE)
+    judging.post(f"{asked}/answer", outcome="in_order", answer=REPLY)
+    for page in (complaint, "/complaints", f"/emergencies/{emergency}", "/permits", "/"):
+        assert phone.get(page).status_code == 200
+    assert REPLY in phone.get(complaint).text and NOTE in phone.get(f"/emergencies/{emergency}").text
+    phone.get("/receipts/looks.csv")
+    phone.seen += [*reading.seen, *breaking.seen, *judging.seen]
 
 
 def _times(phone: Watched, ward: Ward) -> str:
@@ -134,7 +187,7 @@ def test_nothing_planted_is_in_an_event_or_in_an_entry_of_the_ledger(lived, hosp
             for row in rows
         ]
         entries = list(session.scalars(text("SELECT entry FROM ledger_entry")))
-    assert {"person.bound", "appointment.checked_in", "identity.opened"} <= types
+    assert {"person.bound", "appointment.checked_in", "identity.opened", "permit.given", "complaint.answered"} <= types
     assert found_in(*bodies) == set()
     assert entries and all(len(entry) == 33 for entry in entries)
 
