@@ -270,6 +270,7 @@ ROWS: dict[str, Row] = {
     "log.verify": Row(),
     "log.saved": Row(),
     "log.wall": Row(),
+    "log.checkpoints": Row(),
     "log.worker": Row(),
     "log.keys": Row(),
     "log.policy": Row(but={"*": 404}),

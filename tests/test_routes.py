@@ -75,6 +75,7 @@ GET /healthz health.healthz
 GET /language/<lang> language
 GET /ledger/ log.ledger
 GET /ledger/checkpoint log.checkpoint
+GET /ledger/checkpoints log.checkpoints
 GET /ledger/keys log.keys
 GET /ledger/notices/<int:nth>.tlog-proof log.notice
 GET /ledger/policy log.policy

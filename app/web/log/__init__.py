@@ -6,18 +6,14 @@ anybody can build a check of their own.
 
 from __future__ import annotations
 
-import base64
-from datetime import UTC, datetime
 from typing import Any
 
-from flask import Blueprint, Response, make_response, render_template, request
+from flask import Blueprint, Response, make_response
 
 from app.web.house import house
 from app.web.login import public
-from app.web.sealing import base_url, sealing_stalled, verifier_keys, witness_policy
-from ledger.checkpoint import parse_checkpoint
+from app.web.sealing import sealing_stalled, verifier_keys, witness_policy
 from ledger.errors import MalformedPath, NotInLog
-from ledger.note import parse_note
 from ledger.tiles import parse_bundle_path, parse_tile_path
 
 bp = Blueprint("log", __name__)
@@ -97,28 +93,4 @@ def _for_everybody(answer: Response) -> Response:
     return answer
 
 
-@bp.get("/ledger/")
-@public
-def ledger() -> str:
-    """The ledger for people: how long it is, what was signed last, what that proves and what not, and how to check it."""
-    size, root, published_at = 0, "", None
-    try:
-        note, published_ms = house().log.newest()
-    except NotInLog:
-        pass
-    else:
-        newest = parse_checkpoint(parse_note(note.encode()).text)
-        size, root = newest.size, base64.b64encode(newest.root).decode()
-        published_at = datetime.fromtimestamp(published_ms / 1000, UTC)
-    return render_template(
-        "log/ledger.html",
-        size=size,
-        root=root,
-        published_at=published_at,
-        origin=house().settings.ledger_origin,
-        keys=verifier_keys(),
-        address=base_url(request.host_url) + "/ledger/",
-    )
-
-
-from app.web.log import notices, slips, verify  # noqa: E402, F401 (their views register themselves on `bp`)
+from app.web.log import explorer, notices, slips, verify, wall  # noqa: E402, F401 (their views register themselves on `bp`)

@@ -15,7 +15,10 @@ from app.web.log.saved import self_contained
 from app.web.login import public
 from app.web.sealing import base_url, key_fingerprints, witness_policy
 
-SAVED_AS = {"zh-Hans": 'attachment; filename="mingzhen-heyan.html"', "en": 'attachment; filename="mingzhen-verify.html"'}
+SAVED_AS = {
+    "zh-Hans": 'attachment; filename="mingzhen-heyan.html"',
+    "en": 'attachment; filename="mingzhen-verify.html"',
+}
 
 
 def _parts() -> dict[str, Any]:
