@@ -111,7 +111,16 @@ def template_words() -> dict[str, Any]:
 
 
 class BrowserCookie(SecureCookieSessionInterface):
-    """Flask's own session, except on files that are the same for everybody: those neither set a cookie nor vary by one."""
+    """Flask's own session, except on files that are the same for everybody: those neither set a cookie nor vary by one.
+
+    Its signer is made once: the keys do not change while a process runs."""
+
+    _signer: Any = None
+
+    def get_signing_serializer(self, app: Flask) -> Any:
+        if self._signer is None:
+            self._signer = super().get_signing_serializer(app)
+        return self._signer
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         if not response.cache_control.public:
