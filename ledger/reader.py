@@ -11,7 +11,6 @@ from typing import Literal
 
 from ledger.errors import NotInLog, StoreError
 from ledger.merkle import consistency_proof, inclusion_proof, inclusion_proofs
-from ledger.note import VerifierKey
 from ledger.receipt import Receipt, format_receipt
 from ledger.store import Store, View
 from ledger.tiles import TILE_BITS, TILE_WIDTH, format_bundle, read_leaf_hashes, tile_reader
@@ -98,11 +97,6 @@ class LogReader:
             if found is None:
                 return None
             return Witnessed(found[0], _with_cosignatures(view, found[0], _checkpoint_at(view, found[0])), found[1])
-
-    def newest_cosignature(self, witness: VerifierKey) -> tuple[int, int] | None:
-        """Return size and time (Unix seconds) of the last cosignature by `witness`; None before the first."""
-        with self._store.view() as view:
-            return view.newest_cosignature(witness.format())
 
     def published_indices(self, entries: Sequence[bytes]) -> list[int | None]:
         """Return for each entry where it stands under the newest checkpoint; None while it waits."""

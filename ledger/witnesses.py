@@ -12,6 +12,7 @@ Then database and head were both put back from an old copy, and to go on would b
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Protocol
 
 from ledger.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint
@@ -58,7 +59,7 @@ class Shelf(Protocol):
 class Witnesses:
     """The witnesses that `policy` gives an address. `start` once, then `show` after each round; `stop` at the end.
 
-    `log_key` is our own, by which a checkpoint that a witness holds up is known to be ours. Nothing here raises into the
+    `log_keys` are our own, by which a checkpoint that a witness holds up is known to be ours. Nothing here raises into the
     caller but RefusedToStart, from `start` and `require_agreement`.
     """
 
@@ -66,7 +67,7 @@ class Witnesses:
         self,
         policy: Policy,
         origin: str,
-        log_key: VerifierKey,
+        log_keys: Sequence[VerifierKey],
         shelf: Shelf,
         report: Report = lambda event, **fields: None,
         every_seconds: float = EVERY_SECONDS,
@@ -74,7 +75,7 @@ class Witnesses:
     ) -> None:
         self._policy = policy
         self._origin = origin
-        self._log_key = log_key
+        self._log_keys = tuple(log_keys)
         self._shelf = shelf
         self._report = report
         self._every_seconds = every_seconds
@@ -299,9 +300,12 @@ class Witnesses:
         """Return the last checkpoint that the witness can show, if our own key signed it."""
         try:
             note = peer.client.newest(self._origin)
-            return None if note is None else open_checkpoint(note.encode(), self._log_key, self._origin)
-        except LedgerError:  # away, or what it shows is not ours: no proof of anything
+        except WitnessAway:
             return None
+        for key in self._log_keys if note is not None else ():
+            with suppress(LedgerError):  # what it shows is not by this key: no proof of anything
+                return open_checkpoint(str(note).encode(), key, self._origin)
+        return None
 
     def _tell(self, peer: "_Peer", event: str, why: str) -> None:
         """Report a trouble when it begins, and when it becomes another kind of trouble."""

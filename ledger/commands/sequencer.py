@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +23,7 @@ from ledger.bell import BellServer
 from ledger.commands.inputs import UsageError, read_file, read_log_keys
 from ledger.errors import LedgerError, MalformedKey, MalformedPolicy, RefusedToStart
 from ledger.head import FileHead, only_sequencer
-from ledger.note import SigningKey
+from ledger.note import SigningKey, VerifierKey
 from ledger.policy import MAX_POLICY_BYTES, Policy, parse_policy
 from ledger.sequencer import Sequencer, now_ms
 from ledger.stores.cosigned import open_shelf
@@ -96,7 +96,7 @@ def run(args: Namespace) -> int:
         with (
             only_sequencer(head),
             _exporting(args, engine, key),
-            _witnessed(policy, values["origin"], key, open_shelf(engine, clock)) as outside,
+            _witnessed(policy, values["origin"], _log_keys(args, key), open_shelf(engine, clock)) as outside,
         ):
             bell = BellServer(Path(values["socket"]))
             try:
@@ -129,9 +129,13 @@ def run(args: Namespace) -> int:
 def _exporting(args: Namespace, engine: Engine, key: SigningKey) -> AbstractContextManager[None]:
     """Return what exports beside the sequencer: into no folder unless one is named."""
     folder = args.export or os.environ.get("LEDGER_EXPORT")
+    return exporting(engine, Path(folder) if folder else None, _log_keys(args, key), _report)
+
+
+def _log_keys(args: Namespace, key: SigningKey) -> list[VerifierKey]:
+    """Return the keys that this log has signed with, so far as a file names them; the present one otherwise."""
     named = args.keys or os.environ.get("LEDGER_PUBLIC_KEY_FILE")
-    keys = read_log_keys(named) if named else [key.verifier_key]
-    return exporting(engine, Path(folder) if folder else None, keys, _report)
+    return read_log_keys(named) if named else [key.verifier_key]
 
 
 def _read_policy(name: str | None, key: SigningKey) -> Policy | None:
@@ -145,12 +149,14 @@ def _read_policy(name: str | None, key: SigningKey) -> Policy | None:
 
 
 @contextmanager
-def _witnessed(policy: Policy | None, origin: str, key: SigningKey, shelf: Shelf) -> Iterator[Witnesses | None]:
+def _witnessed(
+    policy: Policy | None, origin: str, keys: Sequence[VerifierKey], shelf: Shelf
+) -> Iterator[Witnesses | None]:
     """Yield the witnesses of the policy, for the sequencer to start; they are left in peace afterwards."""
     if policy is None:
         yield None
         return
-    witnesses = Witnesses(policy, origin, key.verifier_key, shelf, _report)
+    witnesses = Witnesses(policy, origin, keys, shelf, _report)
     try:
         yield witnesses
     finally:

@@ -77,7 +77,7 @@ class Town:
     def start(self):
         shelf = StoreShelf(self.log.store, lambda: self.log.now_ms)
         report = lambda event, **fields: self.told.append((event, fields))  # noqa: E731
-        self.outsides.append(Witnesses(self.policy, ORIGIN, KEY.verifier_key, shelf, report, every_seconds=0.02))
+        self.outsides.append(Witnesses(self.policy, ORIGIN, [KEY.verifier_key], shelf, report, every_seconds=0.02))
         return self.log.start(outside=self.outsides[-1])
 
 
