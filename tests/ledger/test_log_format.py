@@ -1,24 +1,31 @@
-"""docs/log-format.md is complete and true: a second verifier, written from that page alone, checks its example.
-
-Nothing below but the last tests uses our own package. Where this file and the page differ, one of them is wrong.
+"""docs/log-format.md is complete and true: a second verifier, written from that page alone (independent.py), checks its example
+and agrees with ours on every receipt, good and bad, and on every policy that the tests know.
 """
 
 import base64
 import hashlib
 import json
 import re
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from Crypto.Signature import eddsa
 
+from ledger.errors import LedgerError
 from ledger.note import VerifierKey
-from ledger.receipt import ForMe, parse_extra, parse_receipt, verify_receipt
+from ledger.paper import fingerprint as our_fingerprint
+from ledger.paper import parse_paper
+from ledger.policy import parse_policy
+from ledger.receipt import ForMe, format_receipt, parse_extra, parse_receipt, verify_receipt
 from tests.ledger.corruption import flips
+from tests.ledger.independent import Refused, check, fingerprint, from_paper
+from tests.ledger.made import LOG
+from tests.test_javascript import bad_receipts, good_receipts, policies
 
 PAGE = (Path(__file__).parents[2] / "docs" / "log-format.md").read_text(encoding="utf-8")
 EXAMPLE = re.findall(r"^```\n(.*?)^```$", PAGE.partition("\n## 7. ")[2], re.DOTALL | re.MULTILINE)
-KEY, FIRST, ROW, LINK, SECOND, BETWEEN, HASHES, FOR_ME, TO_SHOW = EXAMPLE
+KEY, FIRST, ROW, LINK, SECOND, BETWEEN, HASHES, FOR_ME, TO_SHOW, WITNESSED, POLICY, FINGERPRINT, DIGITS = EXAMPLE
+VKEY = KEY.strip()
 
 
 def sha256(*parts: bytes) -> bytes:
@@ -31,75 +38,6 @@ def salt(byte: str) -> bytes:
 
 def lines(block: str) -> list[str]:
     return block.removesuffix("\n").split("\n")
-
-
-def check(receipt: str, vkey: str) -> bytes:
-    """Section 5, "Checking one", steps 1 to 4. Returns the entry; an AssertionError or ValueError is a refusal."""
-    name, key_id, key = vkey.split("+", 2)
-    public = base64.b64decode(key)
-    assert public[0] == 1
-    assert sha256(name.encode(), b"\n", public)[:4].hex() == key_id
-
-    head, note = receipt.split("\n\n", 1)
-    title, extra_line, index_line, *path = head.split("\n")
-    assert title == "c2sp.org/tlog-proof@v1"
-    extra = decode(extra_line.removeprefix("extra "))
-    index = int(index_line.removeprefix("index "))
-    assert index_line == f"index {index}"
-    assert index >= 0
-
-    length = int.from_bytes(extra[33:35], "big")
-    open_salt, opened, rest = extra[1:33], extra[35 : 35 + length], extra[35 + length :]
-    assert set(json.loads(opened)) == {"v", "id", "at", "type"}
-    assert len(opened) == length
-    if extra[0] == 1:
-        assert isinstance(json.loads(rest[32:]), dict)
-        own_hash = sha256(b"mingzhen.own.v1\n", rest[:32], rest[32:])
-    else:
-        assert extra[0] == 2
-        own_hash = rest
-        assert len(own_hash) == 32
-    entry = b"\x01" + sha256(b"mingzhen.event.v1\n", open_salt, own_hash, opened)
-
-    text, signatures = note.rsplit("\n\n", 1)
-    text += "\n"
-    assert signatures.endswith("\n")
-    origin, size, root, *_ = text.split("\n")
-    assert not re.search(r"[\x00-\x09\x0b-\x1f]", note)
-    mine = [line for line in lines(signatures) if is_mine(line, name, key_id)]
-    assert mine
-    for line in mine:
-        signer = eddsa.new(eddsa.import_public_key(public[1:]), "rfc8032")
-        signer.verify(text.encode(), decode(line.split(" ")[2])[4:])
-    assert origin == name
-
-    fn, sn = index, int(size) - 1
-    assert fn <= sn
-    r = sha256(b"\x00", entry)
-    for p in map(decode, path):
-        assert sn != 0
-        if fn % 2 or fn == sn:
-            r = sha256(b"\x01", p, r)
-            while fn % 2 == 0 and fn:
-                fn, sn = fn // 2, sn // 2
-        else:
-            r = sha256(b"\x01", r, p)
-        fn, sn = fn // 2, sn // 2
-    assert sn == 0
-    assert r == decode(root)
-    return entry
-
-
-def is_mine(line: str, name: str, key_id: str) -> bool:
-    dash, signer, signature = line.split(" ")
-    assert dash == "—"
-    return signer == name and decode(signature)[:4].hex() == key_id
-
-
-def decode(text: str) -> bytes:
-    data = base64.b64decode(text, validate=True)
-    assert base64.b64encode(data).decode() == text
-    return data
 
 
 def test_the_entries_of_the_example_follow_from_its_events():
@@ -129,20 +67,66 @@ def test_the_tree_of_the_example_follows_from_its_entries():
     assert base64.b64encode(root).decode() in FOR_ME
 
 
-@pytest.mark.parametrize("receipt", [FOR_ME, TO_SHOW], ids=["for me", "to show"])
-def test_both_receipts_of_the_example_hold_for_a_verifier_written_from_the_page(receipt):
-    assert check(receipt, lines(KEY)[0]).hex() == lines(SECOND)[3]
+@pytest.mark.parametrize("receipt", [FOR_ME, TO_SHOW, WITNESSED], ids=["for me", "to show", "witnessed"])
+def test_the_receipts_of_the_example_hold_for_a_verifier_written_from_the_page(receipt):
+    entry, state = check(receipt.encode(), VKEY)
+    assert (entry.hex(), state) == (lines(SECOND)[3], "sealed")
 
 
-def test_a_verifier_written_from_the_page_refuses_what_ours_refuses():
-    for _, changed in flips(TO_SHOW.encode()):
-        with pytest.raises((AssertionError, ValueError)):
-            check(changed.decode("utf-8"), lines(KEY)[0])
+def test_the_witnesses_of_the_example_are_enough_for_its_policy_and_one_of_them_is_not():
+    assert check(WITNESSED.encode(), VKEY, POLICY)[1] == "witnessed"
+    ours = verify_receipt(WITNESSED.encode(), VerifierKey.parse(VKEY), parse_policy(POLICY.encode()))
+    assert (ours.state, ours.witnesses) == ("witnessed", ("commission", "peer"))
+    one_less = "".join(line for line in WITNESSED.splitlines(keepends=True) if "peer" not in line)
+    with pytest.raises(Refused, match="witnesses"):
+        check(one_less.encode(), VKEY, POLICY)
+    with pytest.raises(Refused, match="witnesses"):
+        check(TO_SHOW.encode(), VKEY, POLICY)
+
+
+def test_the_digits_and_the_fingerprint_of_the_example_are_what_the_page_says():
+    assert from_paper(DIGITS.strip()) == parse_paper(DIGITS.strip()) == TO_SHOW.encode()
+    assert fingerprint(VKEY) == our_fingerprint(VKEY) == FINGERPRINT.strip()
+
+
+@pytest.mark.parametrize("receipt", [TO_SHOW, WITNESSED], ids=["to show", "witnessed"])
+def test_a_verifier_written_from_the_page_refuses_every_flipped_bit_that_ours_refuses(receipt):
+    policy = parse_policy(POLICY.encode())
+    log = VerifierKey.parse(VKEY)
+    for _, changed in flips(receipt.encode()):
+        ours = theirs = "refused"
+        with suppress(LedgerError):
+            ours = verify_receipt(changed, log, policy if receipt == WITNESSED else None).state
+        with suppress(Refused):
+            theirs = check(changed, VKEY, POLICY if receipt == WITNESSED else None)[1]
+        assert ours == theirs
+
+
+def test_both_verifiers_agree_on_every_receipt_and_policy_that_the_scripts_are_tested_with():
+    log = LOG.verifier_key.format()
+    for receipt in good_receipts()[::3]:
+        check(format_receipt(receipt).encode(), log)
+    for why, data in bad_receipts().items():
+        with pytest.raises(Refused):
+            check(data, log)
+            pytest.fail(why)
+    for case in policies():
+        try:
+            state = check(base64.b64decode(case["receipt"]), log, case["text"])[1]
+        except Refused as refused:
+            state = str(refused)
+        assert state == case["state"], case["text"]
+
+
+def test_the_independent_verifier_has_nothing_of_ours():
+    source = (Path(__file__).parent / "independent.py").read_text(encoding="utf-8")
+    imported = {line.split()[1].split(".")[0] for line in source.splitlines() if line.startswith(("import ", "from "))}
+    assert imported == {"base64", "hashlib", "json", "re", "zlib", "Crypto"}
 
 
 @pytest.mark.parametrize("receipt", [FOR_ME, TO_SHOW], ids=["for me", "to show"])
 def test_both_receipts_of_the_example_hold_for_our_verifier(receipt):
-    verified = verify_receipt(receipt.encode(), VerifierKey.parse(lines(KEY)[0]))
+    verified = verify_receipt(receipt.encode(), VerifierKey.parse(VKEY))
     assert verified.entry.hex() == lines(SECOND)[3]
     shown = parse_extra(parse_receipt(receipt.encode()).extra)
     assert shown.open.decode() == lines(SECOND)[0]
