@@ -22,10 +22,11 @@ NOTE = "急诊记录属实，当时无法交谈"
 ANSWER = "值班记录显示当时血压测不到，符合规定"
 SAYS = {
     "zh": {"alert": "有医生紧急查看了病历", "over": "紧急查阅已经结束", "justified": "理由成立", "waits": "等待答复",
-           "in_order": "这次查看符合规定", "ground": "紧急查阅：没有您的授权", "gone": "已撤回"},
+           "in_order": "这次查看符合规定", "ground": "紧急查阅：没有您的授权", "gone": "已撤回", "ended": "授权已经结束"},
     "en": {"alert": "A doctor opened the record in an emergency", "over": "The emergency opening is over",
            "justified": "Justified", "waits": "Waiting for an answer", "in_order": "This look was in order",
-           "ground": "An emergency, without your permission", "gone": "Withdrawn"},
+           "ground": "An emergency, without your permission", "gone": "Withdrawn",
+           "ended": "The permission is over"},
 }  # fmt: skip
 
 
@@ -155,7 +156,16 @@ def test_a_person_permits_a_doctor_and_takes_it_back(site: ClinicSite, chromium:
     phone.page.locator("input[value=second_opinion]").check()
     phone.press("main form.ih-card button[type=submit]")
     assert ward.types(who.ref)[-1] == "permit.given"
+
+    doctor = site.staff_page(chromium, ward.lin, PC, language)
+    doctor.go("/staff/doctor/records")
+    doctor.press("main .ih-row__do a")
+    expect(doctor.page.locator("details").first).to_be_visible()
     phone.press("form[action$='/withdraw'] button")
     expect(phone.page.locator("main")).to_contain_text(SAYS[language]["gone"])
-    assert ward.types(who.ref)[-1] == "permit.withdrawn"
+    expect(doctor.page.locator("details")).to_have_count(0, timeout=10_000)  # closed by itself
+    expect(doctor.page.locator("main")).to_contain_text(SAYS[language]["ended"])
+    doctor.see()
+    assert ward.types(who.ref)[-3:] == ["permit.given", "record.opened", "permit.withdrawn"]
     phone.close()
+    doctor.close()
