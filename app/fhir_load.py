@@ -9,10 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.domain.actor import SYSTEM
+from app.domain.fhir.parse import Index
+from app.domain.ids import new_ref
 from app.services import fhir_import
-from app.services.fhir_gather import Batch, Trouble, gather
+from app.services.fhir_gather import Batch, Group, Trouble, gather
 from app.services.fhir_import import Loaded
 from app.web.house import House
+
+MOST_TOGETHER = 300  # resources in one transaction, unless one person has more
 
 
 @dataclass
@@ -48,18 +52,45 @@ class Report:
 
 
 def load(house: House, path: Path, source: str, progress: Callable[[int, int], None] = lambda *_: None) -> Report:
-    """Load a file or folder, each person in a transaction of its own, so that a run that ends half way is simply run again."""
+    """Load a file or folder, a few people a transaction and each with an event of their own; a run that ends half way is simply run
+    again."""
     started = time.monotonic()
     report = Report(gather(path))
     groups = list(report.batch.groups.values())
-    for number, group in enumerate(groups, start=1):
-        with house.writing_session() as session:
-            loaded = fhir_import.load_person(session, SYSTEM, group, report.batch.index, house.clock(), source=source)
-        report.people.append(loaded)
+    for together in _portions(groups):
+        report.people += _load_together(house, together, report.batch.index, source)
         house.bell.knock()
-        progress(number, len(groups))
+        progress(len(report.people), len(groups))
     report.seconds = time.monotonic() - started
     return report
+
+
+def _portions(groups: Sequence[Group]) -> Iterator[list[Group]]:
+    """Yield groups in portions of MOST_TOGETHER resources: the disk is waited for once a portion, and an act of the hospital
+    waits for one portion at most."""
+    together: list[Group] = []
+    for group in groups:
+        if together and sum(1 + len(g.others) for g in together) + len(group.others) > MOST_TOGETHER:
+            yield together
+            together = []
+        together.append(group)
+    if together:
+        yield together
+
+
+def _load_together(house: House, groups: Sequence[Group], index: Index, source: str) -> list[Loaded]:
+    """Load a portion in one transaction. New people's keys are made first, all at once: the two databases never commit together,
+    and a key without a person is harmless."""
+    with house.reading_session() as session:
+        are_new = fhir_import.are_new(session, groups, source)
+    refs = [new_ref() if is_new else "" for is_new in are_new]
+    if any(refs):
+        house.vault.welcome_new([ref for ref in refs if ref])
+    with house.writing_session() as session:
+        return [
+            fhir_import.load_person(session, SYSTEM, group, index, house.clock(), source=source, ref=ref)
+            for group, ref in zip(groups, refs, strict=True)
+        ]
 
 
 def say(report: Report, limit: int | None = 10) -> Iterator[str]:

@@ -10,7 +10,7 @@ What may come back instead of an answer:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -60,6 +60,9 @@ class Vault(Protocol):
 
     def welcome(self, owner: str) -> None:
         """Make all keys of a new owner."""
+
+    def welcome_new(self, owners: Sequence[str]) -> None:
+        """Make all keys of several owners whose refs were just made, at once. Commits by itself, like `welcome`."""
 
     def seal(self, owner: str, retention: str, place: str, payload: dict[str, Any]) -> bytes:
         """Return the payload sealed for one place, `table|row|version`."""

@@ -14,7 +14,7 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -218,6 +218,16 @@ class Keyring:
             for retention in retentions:
                 if retention not in have:
                     self._make(connection, owner, retention)
+
+    def ensure_new(self, owners: Sequence[str], retentions: tuple[str, ...]) -> None:
+        """Make all keys of owners that have none yet, in one transaction, and keep them at hand: for a load of many people."""
+        made = {}
+        with recording(self._engine) as connection:
+            for owner in owners:
+                for retention in retentions:
+                    made[owner, retention] = self._make(connection, owner, retention)
+        for (owner, retention), key in made.items():
+            self._remember(owner, retention, key)
 
     def _make(self, connection, owner: str, retention: str) -> bytes:  # type: ignore[no-untyped-def]
         key = secrets.token_bytes(32)

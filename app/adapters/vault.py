@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from app.adapters.keyring import Keyring, decrypt, encrypt
@@ -20,6 +20,10 @@ class Vault:
     def welcome(self, owner: str) -> None:
         """Make all of a new owner's keys; before the transaction that writes its first row."""
         self._keyring.ensure(owner, RETENTIONS)
+
+    def welcome_new(self, owners: Sequence[str]) -> None:
+        """Make all keys of several owners whose refs are new, at once."""
+        self._keyring.ensure_new(owners, RETENTIONS)
 
     def seal(self, owner: str, retention: str, place: str, payload: dict[str, Any]) -> bytes:
         """Return the sealed payload. `place` is `table|row|version`: the bytes open nowhere else."""

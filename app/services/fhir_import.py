@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from app.domain.actor import Actor
@@ -30,6 +30,7 @@ from app.models import (
     Immunization,
     ImportedResource,
     Patient,
+    Prepared,
     Problem,
     Visit,
     from_ms,
@@ -37,11 +38,14 @@ from app.models import (
 )
 from app.services import attachments, events, people, series
 from app.services.fhir_gather import Group, Trouble
-from app.services.sealing import open_payload, seal_next, vault_of
+from app.services.sealing import held, open_payload, seal_next, vault_of, write_first
 
 RECORDS = ("Observation", "MedicationRequest", "MedicationStatement", "AllergyIntolerance")
 LISTS: dict[str, type[Any]] = {"problem": Problem, "immunization": Immunization, "document": Document}
 LONG_AGO = from_ms(0)  # when something of no known day was recorded: before any link
+
+
+_ADD_IMPORTED = Prepared(insert(ImportedResource.__table__))
 
 
 @dataclass
@@ -60,19 +64,28 @@ class Loaded:
 
 
 def load_person(
-    session: Session, actor: Actor, group: Group, index: Index, now: datetime, *, source: str = ""
+    session: Session, actor: Actor, group: Group, index: Index, now: datetime, *, source: str = "", ref: str = ""
 ) -> Loaded:
     """Load one person with all that is about them; record `record.imported` if anything is new or changed.
 
-    `source` names the system that the files come from: the same address from another one is another thing.
+    `source` names the system that the files come from: the same address from another one is another thing. `ref` is for a new
+    person, and has its keys; without one they are made.
     """
-    return _Loading(session, index, source, now).load(actor, group)
+    return _Loading(session, index, source, now, ref).load(actor, group)
+
+
+def are_new(session: Session, groups: Sequence[Group], source: str) -> list[bool]:
+    """Say of each group whether nobody was loaded under its address yet: who is likely to need keys."""
+    keys = [vault_of(session).digest("fhir", f"{source}\n{group.address}") for group in groups]
+    known = set(session.scalars(select(ImportedResource.key).where(ImportedResource.key.in_(keys))))
+    return [group.patient is not None and key not in known for group, key in zip(groups, keys, strict=True)]
 
 
 class _Loading:
     """One person's transaction: keys and rows found or made, and the rows that the event will name."""
 
-    def __init__(self, session: Session, index: Index, source: str, now: datetime) -> None:
+    def __init__(self, session: Session, index: Index, source: str, now: datetime, ref: str = "") -> None:
+        self.ref = ref
         self.session = session
         self.index = index
         self.source = source
@@ -156,7 +169,7 @@ class _Loading:
         return patient if match_key(name) == match_key(person.name) else None
 
     def _new_person(self, person: read.Person) -> Patient:
-        ref, document = new_ref(), person.document
+        ref, document = self.ref or new_ref(), person.document
         if document is not None:
             holder = vault_of(self.session).claim("document", document.key, ref)
             if self.session.get(Patient, holder) is None:
@@ -164,8 +177,9 @@ class _Loading:
             else:
                 document = None  # somebody of another name has it: for the desk to sort out
         patient = people.create_patient(
-            self.session, ref, document, person.name, person.phone, "import", self.now, extra=_said(person)
-        )
+            self.session, ref, document, person.name, person.phone, "import", self.now, extra=_said(person),
+            has_keys=ref == self.ref,
+        )  # fmt: skip
         self.rows.append(patient)
         return patient
 
@@ -196,15 +210,14 @@ class _Loading:
         known = self._own(found.address, patient)
         visit = self.session.get(Visit, known.row_id) if known else None
         fingerprint = self._hash([said.state, _at(said.started_at), _at(said.finished_at), said.payload])
-        if visit is None:
-            visit = Visit(id=new_ref(), patient_ref=patient.ref, source="import")
-        elif known and known.content_hash == fingerprint:
+        if visit is not None and known and known.content_hash == fingerprint:
             self.done.unchanged[found.type] += 1
             return
-        visit.state, visit.started_at, visit.finished_at = said.state, said.started_at, said.finished_at
-        visit.recorded_at = self._happened(said.started_at)
-        seal_next(self.session, visit, said.payload)
-        self.rows.append(visit)
+        columns = {
+            "state": said.state, "started_at": said.started_at, "finished_at": said.finished_at,
+            "recorded_at": self._happened(said.started_at),
+        }  # fmt: skip
+        visit = self._write(Visit, visit, columns, patient, said.payload)
         self._remember(found, patient.ref, visit.id, "visit", known, fingerprint)
 
     def _records(self, patient: Patient, by_type: dict[str, list[Found]]) -> None:
@@ -279,17 +292,35 @@ class _Loading:
             row = self._document(said, row, patient, self._visit_of(found, patient))
         else:
             row = self._list_row(said, row, patient, self._visit_of(found, patient))
-            seal_next(self.session, row, said.payload)
-        self.rows.append(row)
         self._remember(found, patient.ref, row.object_id, said.table, known, fingerprint)
 
     def _list_row(self, said: Listed, row: Any, patient: Patient, visit_id: str | None) -> Any:
-        row = row or LISTS[said.table](id=new_ref(), patient_ref=patient.ref, source="import", author_ref=None)
-        row.status, row.visit_id, row.recorded_at = said.status, visit_id or row.visit_id, self._happened(said.at)
-        if isinstance(row, Immunization):
-            row.given_at = said.at
+        recorded_at = self._happened(said.at)
+        of_table = {"given_at": said.at} if said.table == "immunization" else {"changed_at": recorded_at}
+        columns = {
+            "status": said.status, "visit_id": visit_id or (row.visit_id if row else None), "recorded_at": recorded_at, **of_table,
+        }  # fmt: skip
+        return self._write(LISTS[said.table], row, columns, patient, said.payload)
+
+    def _write(
+        self,
+        model: Any,
+        row: Any,
+        columns: dict[str, Any],
+        patient: Patient,
+        payload: dict[str, Any],
+        row_id: str | None = None,
+    ) -> Any:
+        """Return the row with these columns and this payload: the next version of `row`, or a new one, written at once."""
+        if row is None:
+            ours = {"id": row_id or new_ref(), "patient_ref": patient.ref, "source": "import"}
+            row = held(model, {**dict.fromkeys(model.FIELDS), **ours, **columns})
+            write_first(self.session, row, payload)
         else:
-            row.changed_at = row.recorded_at
+            for name, value in columns.items():
+                setattr(row, name, value)
+            seal_next(self.session, row, payload)
+        self.rows.append(row)
         return row
 
     def _document(self, said: Listed, old: Any, patient: Patient, visit_id: str | None) -> Document:
@@ -297,6 +328,7 @@ class _Loading:
         if old is not None and open_payload(self.session, old)[0]["sha256"] == said.payload["sha256"]:
             old.status, old.dated_at = said.status, said.at
             seal_next(self.session, old, said.payload)
+            self.rows.append(old)
             return old
         if old is not None:
             payload = open_payload(self.session, old)[0]
@@ -307,7 +339,7 @@ class _Loading:
             self.session, patient.ref, said.payload, said.data, self.now, visit_id=visit_id, dated_at=said.at,
             recorded_at=self._happened(said.at), source="import", status=said.status,
         )  # fmt: skip
-        self.rows.append(content)
+        self.rows += [row, content]
         return row
 
     def _record(
@@ -323,26 +355,18 @@ class _Loading:
         known = self._own(found.address, patient)
         row = self.session.get(ClinicalRecord, known.row_id) if known else None
         fingerprint = self._hash([said.kind, said.status, _at(said.effective_at), said.payload])
-        if row is None:
-            row = ClinicalRecord(
-                id=row_id or new_ref(), patient_ref=patient.ref, kind=said.kind.value, source="import", author_ref=None
-            )
-        else:
+        if row is not None:
             visit_id, report_id = visit_id or row.visit_id, report_id or row.report_id
             is_same = known is not None and known.content_hash == fingerprint
             if is_same and (row.visit_id, row.report_id) == (visit_id, report_id):
                 self.done.unchanged[found.type] += 1
                 return row
-        row.visit_id, row.report_id = visit_id, report_id
-        row.status, row.effective_at, row.recorded_at = (
-            said.status,
-            said.effective_at,
-            self._happened(said.effective_at),
-        )
-        if said.kind is Kind.OBSERVATION:
-            row.series = series.key_of(self.session, patient.ref, said.payload)
-        seal_next(self.session, row, said.payload)
-        self.rows.append(row)
+        measured = series.key_of(self.session, patient.ref, said.payload) if said.kind is Kind.OBSERVATION else None
+        columns = {
+            "kind": said.kind.value, "visit_id": visit_id, "report_id": report_id, "status": said.status,
+            "effective_at": said.effective_at, "recorded_at": self._happened(said.effective_at), "series": measured,
+        }  # fmt: skip
+        row = self._write(ClinicalRecord, row, columns, patient, said.payload, row_id)
         self._remember(found, patient.ref, row.id, said.kind.value, known, fingerprint)
         return row
 
@@ -422,15 +446,12 @@ class _Loading:
         self, found: Found, patient_ref: str, row_id: str, kind: str, known: ImportedResource | None, content: bytes
     ) -> None:
         if known is None:
-            row = ImportedResource(
-                key=self._key(found.address),
-                content_hash=content,
-                patient_ref=patient_ref,
-                row_id=row_id,
-                row_kind=kind,
-            )
-            self.session.add(row)
-            self.known[found.address] = row
+            columns = {
+                "key": self._key(found.address), "content_hash": content, "patient_ref": patient_ref, "row_id": row_id,
+                "row_kind": kind,
+            }  # fmt: skip
+            _ADD_IMPORTED.run(self.session.connection(), **columns)
+            self.known[found.address] = ImportedResource(**columns)
             self.done.new[found.type] += 1
         else:
             known.content_hash = content

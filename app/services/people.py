@@ -196,10 +196,13 @@ def create_patient(
     *,
     extra: dict[str, Any] | None = None,
     is_verified: bool = False,
+    has_keys: bool = False,
 ) -> Patient:
-    """Return a new person's row, sealed; its keys are made first, in the keyring. Records no event: the caller does."""
+    """Return a new person's row, sealed; its keys are made first, in the keyring (unless it `has_keys`). Records no event: the
+    caller does."""
     vault = vault_of(session)
-    vault.welcome(ref)
+    if not has_keys:
+        vault.welcome(ref)
     identity: dict[str, Any] = {"name": name, **(extra or {})}
     if document is not None:
         identity |= document_said(document)

@@ -87,14 +87,14 @@ def held(kind: type[RowT], columns: Mapping[str, Any]) -> RowT:
     return row
 
 
-def write_first(session: Session, row: Bound) -> None:
-    """Make a new `row` its first version, with no payload, and write it at once.
+def write_first(session: Session, row: Bound, payload: dict[str, Any] | None = None) -> None:
+    """Make a new `row` its first version, with this payload (none: nothing beside the salt), and write it at once.
 
     `write_first` and `write_next` are for acts that everybody makes at the same hour: one prepared statement each, past
     SQLAlchemy's unit of work, which says the same and takes many times as long. The row stays outside the session.
     """
     row.__dict__["version"] = 1
-    row.__dict__["sealed"] = _seal(session, row, {})
+    row.__dict__["sealed"] = _seal(session, row, payload or {})
     session.flush()  # what it may refer to
     columns = type(row).__table__.columns  # type: ignore[attr-defined]
     kept = {key: row.__dict__[key] for key in columns.keys() if key in row.__dict__}  # noqa: SIM118 (columns, not a dict)
