@@ -17,6 +17,7 @@ COMMANDS = {
     "sequencer": "run the one process that lets a log grow and signs it",
     "heal": "after a restore: take back what the database lost, from an export or a mirror",
     "succeed": "end a log that cannot go on, and open another that binds it",
+    "rotate-key": "announce the key that follows the log's present one",
     "export": "write the published log as files, for a CDN or the worst day",
 }
 
@@ -34,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if name not in COMMANDS:
         print(f"There is no command {name!r}.\n\n{_overview()}", file=sys.stderr)
         return 2
-    module = importlib.import_module(f"ledger.commands.{name}")
+    module = importlib.import_module(f"ledger.commands.{name.replace('-', '_')}")
     parser = ArgumentParser(prog=f"python -m ledger {name}", description=COMMANDS[name])
     module.add_arguments(parser)
     try:

@@ -60,10 +60,10 @@ def format_checkpoint(checkpoint: Checkpoint) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def sign_checkpoint(checkpoint: Checkpoint, key: SigningKey) -> str:
-    """Return the checkpoint as a note signed by `key`."""
+def sign_checkpoint(checkpoint: Checkpoint, *keys: SigningKey) -> str:
+    """Return the checkpoint as a note signed by `keys`: one, or two while a log goes from one key to the next."""
     text = format_checkpoint(checkpoint)
-    return format_note(text, [key.sign(text)])
+    return format_note(text, [key.sign(text) for key in keys])
 
 
 def open_checkpoint(data: bytes, key: VerifierKey, origin: str | None = None) -> Checkpoint:

@@ -91,11 +91,14 @@ class Sequencer:
         clock: Callable[[], int] = now_ms,
         report: Callable[..., None] = lambda event, **fields: None,
         outside: Outside | None = None,
+        next_key: SigningKey | None = None,
     ) -> None:
         self._outside = outside
         self._store = store
         self._head_file = head
         self._key = key
+        # Both sign while the log goes from one key to the next.
+        self._keys = (key,) if next_key is None else (key, next_key)
         self._origin = origin
         self._bell = bell
         self._clock = clock
@@ -281,7 +284,7 @@ class Sequencer:
 
     def _publish(self, tree: Tree) -> None:
         """Sign and publish. A start may repeat it: the same tree gives the same bytes (Ed25519; RFC 8032, 5.1.6)."""
-        note = sign_checkpoint(Checkpoint(tree.origin, tree.size, tree.root), self._key)
+        note = sign_checkpoint(Checkpoint(tree.origin, tree.size, tree.root), *self._keys)
         if not self._store.publish(tree.size, note, self._clock()):
             raise Overtaken(f"somebody else published a checkpoint of {tree.size} entries or more")
         self._show(tree.size, note)

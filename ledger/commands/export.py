@@ -5,17 +5,19 @@ be used; 3 folder and log contradict each other, which a person has to look at. 
 and told as lines of JSON on the standard error.
 """
 
+import os
 import signal
 import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from ledger.commands.inputs import UsageError, read_log_keys
+from ledger.commands.inputs import UsageError, read_file, read_log_keys
 from ledger.commands.reporting import report
 from ledger.commands.settings import add_settings, settings_of
-from ledger.errors import LedgerError
+from ledger.errors import LedgerError, MalformedPolicy
 from ledger.export import ExportRefused, FolderTaken, only_exporter
 from ledger.export_loop import ExportLoop
+from ledger.policy import MAX_POLICY_BYTES, public_policy
 from ledger.stores.opening import NoSuchDatabase, open_database
 from ledger.stores.publishing import DatabaseExporter
 
@@ -26,6 +28,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Declare what the command line may say; the environment says the rest."""
     parser.add_argument("folder", metavar="DIR", type=Path, help="where the files go; made if need be")
     add_settings(parser, _SETTINGS)
+    parser.add_argument(
+        "--policy", metavar="FILE", help="the witnesses' policy, served as well (default: $WITNESS_POLICY)"
+    )
     parser.add_argument("--follow", action="store_true", help="go on exporting until stopped")
     parser.add_argument("--interval", metavar="SECONDS", type=float, default=1.0, help="with --follow (default: 1)")
 
@@ -35,8 +40,10 @@ def run(args: Namespace) -> int:
     try:
         values = settings_of(args, _SETTINGS)
         keys = read_log_keys(values["keys"])
-        exporter = DatabaseExporter(open_database(values["database"]), args.folder, keys)
-    except (UsageError, NoSuchDatabase) as e:
+        policy = args.policy or os.environ.get("WITNESS_POLICY")
+        files = {"policy": public_policy(read_file(policy, MAX_POLICY_BYTES)).encode()} if policy else {}
+        exporter = DatabaseExporter(open_database(values["database"]), args.folder, keys, files)
+    except (UsageError, NoSuchDatabase, MalformedPolicy) as e:
         print(e, file=sys.stderr)
         return 2
     try:

@@ -24,11 +24,12 @@ from ledger.commands.inputs import UsageError, read_file, read_log_keys
 from ledger.errors import LedgerError, MalformedKey, MalformedPolicy, RefusedToStart
 from ledger.head import FileHead, only_sequencer
 from ledger.note import SigningKey, VerifierKey
-from ledger.policy import MAX_POLICY_BYTES, Policy, parse_policy
+from ledger.policy import MAX_POLICY_BYTES, Policy, parse_policy, public_policy
 from ledger.sequencer import Sequencer, now_ms
 from ledger.stores.cosigned import open_shelf
 from ledger.stores.engine import open_engine
 from ledger.stores.publishing import exporting
+from ledger.stores.rotation import require_announced
 from ledger.stores.sql import SQLStore
 from ledger.witnesses import Shelf, Witnesses
 
@@ -56,6 +57,9 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="FILE",
         help="ask the witnesses of this policy to cosign (default: $WITNESS_POLICY, or none)",
     )
+    parser.add_argument(
+        "--next-key", metavar="FILE", help="sign with this announced key as well (default: $LEDGER_NEXT_KEY_FILE)"
+    )
     parser.add_argument("--clock-offset", metavar="SECONDS", type=float, default=0.0, help="for demos: shift the clock")
     parser.add_argument("--clock-rate", metavar="N", type=int, default=1, help="for demos: N times as fast,")
     parser.add_argument("--clock-since", metavar="MS", type=int, default=0, help="from this time on, in ms since 1970")
@@ -69,6 +73,7 @@ def run(args: Namespace) -> int:
         return 2
     try:
         key = SigningKey.parse(Path(values["key"]).read_text(encoding="utf-8").strip())
+        next_key = _read_next_key(args)
         engine = open_engine(values["database"])
         policy = _read_policy(args.policy or os.environ.get("WITNESS_POLICY"), key)
     except (
@@ -98,6 +103,8 @@ def run(args: Namespace) -> int:
             _exporting(args, engine, key),
             _witnessed(policy, values["origin"], _log_keys(args, key), open_shelf(engine, clock)) as outside,
         ):
+            if next_key is not None:
+                require_announced(engine, key.verifier_key, next_key.verifier_key)
             bell = BellServer(Path(values["socket"]))
             try:
                 Sequencer(
@@ -109,6 +116,7 @@ def run(args: Namespace) -> int:
                     clock=clock,
                     report=_report,
                     outside=outside,
+                    next_key=next_key,
                 ).run(lambda: bool(stopping))
             finally:
                 bell.close()
@@ -126,10 +134,20 @@ def run(args: Namespace) -> int:
     return 0
 
 
+def _read_next_key(args: Namespace) -> SigningKey | None:
+    """Return the key that the log goes over to, None where none is named. Raises as reading the log's own key does."""
+    name = args.next_key or os.environ.get("LEDGER_NEXT_KEY_FILE")
+    return SigningKey.parse(Path(name).read_text(encoding="utf-8").strip()) if name else None
+
+
 def _exporting(args: Namespace, engine: Engine, key: SigningKey) -> AbstractContextManager[None]:
     """Return what exports beside the sequencer: into no folder unless one is named."""
     folder = args.export or os.environ.get("LEDGER_EXPORT")
-    return exporting(engine, Path(folder) if folder else None, _log_keys(args, key), _report)
+    policy = args.policy or os.environ.get("WITNESS_POLICY")
+    files = {}
+    if policy:
+        files["policy"] = public_policy(read_file(policy, MAX_POLICY_BYTES)).encode("utf-8", "surrogateescape")
+    return exporting(engine, Path(folder) if folder else None, _log_keys(args, key), _report, files)
 
 
 def _log_keys(args: Namespace, key: SigningKey) -> list[VerifierKey]:

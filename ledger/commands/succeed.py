@@ -4,7 +4,6 @@ Exit codes: 0 done; 1 something failed, the same command goes on; 2 the command 
 3 refused, nothing was changed.
 """
 
-import secrets
 import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
@@ -12,17 +11,17 @@ from pathlib import Path
 from ledger.base64_text import format_base64
 from ledger.checkpoint import Checkpoint, parse_checkpoint
 from ledger.commands.inputs import UsageError, read_file, read_log_keys
+from ledger.commands.keys_file import put_first
 from ledger.commands.settings import add_settings, settings_of
 from ledger.commands.words import printable
-from ledger.durable import replace_file, sync_folder
 from ledger.errors import LedgerError, RefusedToStart
-from ledger.export import keys_file
 from ledger.head import FileHead, only_sequencer
 from ledger.note import MAX_NOTE_BYTES, VerifierKey, parse_note, verify_note
 from ledger.sequencer import now_ms
 from ledger.stores.opening import NoSuchDatabase, open_database
 from ledger.stores.succession import DatabaseSuccession
 from ledger.succeed import REASONS, SuccessionRefused, succeed
+from ledger.uuid7 import new_id
 
 _SETTINGS = ("database", "head", "keys")
 
@@ -54,8 +53,8 @@ def run(args: Namespace) -> int:
     head = FileHead(Path(values["head"]))
     try:
         with only_sequencer(head):
-            done = succeed(database, head, new_keys[0], args.reason, _new_id(now_ms()), now_ms(), frozen_at)
-            _put_first(Path(values["keys"]), new_keys[0], old_keys)
+            done = succeed(database, head, new_keys[0], args.reason, new_id(now_ms()), now_ms(), frozen_at)
+            put_first(Path(values["keys"]), new_keys[0], old_keys)
     except RefusedToStart as e:
         print(f"REFUSED: {e}.\n{e.way_out}", file=sys.stderr)
         return 3
@@ -79,17 +78,3 @@ def _read_checkpoint(name: str, keys: list[VerifierKey]) -> Checkpoint:
         return parse_checkpoint(note.text)
     except LedgerError as e:
         raise UsageError(f"{name} is no checkpoint of this log: {e}.") from e
-
-
-def _put_first(path: Path, key: VerifierKey, keys: list[VerifierKey]) -> None:
-    """Let the file of keys begin with `key`; the old ones stay, because old receipts need them."""
-    data = keys_file([key, *(other for other in keys if other != key)])
-    replace_file(path, data, path.with_name(f".{path.name}.new"))
-    sync_folder(path.absolute().parent)
-
-
-def _new_id(at_ms: int) -> str:
-    """Return a UUIDv7 (RFC 9562, 5.7) of this time."""
-    value = (at_ms << 80) | (7 << 76) | (secrets.randbits(12) << 64) | (2 << 62) | secrets.randbits(62)
-    text = f"{value:032x}"
-    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))

@@ -1,7 +1,7 @@
 """What the export publishes of a log in a database."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from ledger.export import Exported, Exporter, FolderTaken, keys_file, only_expor
 from ledger.export_loop import ExportLoop
 from ledger.note import VerifierKey
 from ledger.reader import LogReader
+from ledger.stores.notices import published_notices
 from ledger.stores.opening import storage
 from ledger.stores.sql import SQLStore
 
@@ -19,10 +20,14 @@ LAST_STEP_SECONDS = 5.0  # less than the launcher's patience
 
 
 class DatabaseExporter(Exporter):
-    """Exports the log in the database behind `engine`; what the database raises comes as StoreError."""
+    """Exports the log in the database behind `engine`, with its notices, keys and other `files`; what the database raises
+    comes as StoreError."""
 
-    def __init__(self, engine: Engine, folder: Path, keys: Sequence[VerifierKey]) -> None:
-        super().__init__(LogReader(SQLStore(engine)), folder, keys, lambda: {"keys": keys_file(keys)})
+    def __init__(
+        self, engine: Engine, folder: Path, keys: Sequence[VerifierKey], files: Mapping[str, bytes] | None = None
+    ) -> None:
+        still = {**(files or {}), "keys": keys_file(keys)}
+        super().__init__(LogReader(SQLStore(engine)), folder, keys, lambda: still | published_notices(engine))
 
     def step(self) -> Exported:
         """See `Exporter`."""
@@ -32,7 +37,11 @@ class DatabaseExporter(Exporter):
 
 @contextmanager
 def exporting(
-    engine: Engine, folder: Path | None, keys: Sequence[VerifierKey], report: Callable[..., None]
+    engine: Engine,
+    folder: Path | None,
+    keys: Sequence[VerifierKey],
+    report: Callable[..., None],
+    files: Mapping[str, bytes] | None = None,
 ) -> Iterator[None]:
     """Export into `folder` once a second, in a thread beside whatever runs inside, and a last time after it. None: do not.
 
@@ -48,7 +57,7 @@ def exporting(
         if folder is None:
             yield
             return
-        loop = ExportLoop(DatabaseExporter(engine, folder, keys), EVERY_SECONDS, report)
+        loop = ExportLoop(DatabaseExporter(engine, folder, keys, files), EVERY_SECONDS, report)
         thread = threading.Thread(
             target=loop.run, name="export", daemon=True
         )  # a hung disk must not keep us from ending

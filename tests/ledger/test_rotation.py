@@ -1,0 +1,131 @@
+"""From one key to the next: announced under the old key, both signatures for a while, then the new one; nothing is skipped."""
+
+import pytest
+
+from ledger.__main__ import main
+from ledger.errors import RefusedToStart
+from ledger.monitor import Memory, Monitor
+from ledger.note import SigningKey, parse_note, verify_note
+from ledger.notice import detail_of
+from ledger.reader import LogReader
+from ledger.receipt import format_extra, verify_receipt
+from ledger.source import FolderSource
+from ledger.stores.notices import published_notices
+from ledger.stores.publishing import DatabaseExporter
+from ledger.stores.rotation import require_announced
+from tests.ledger.workbench import KEY, ORIGIN, Log, event
+
+OLD = KEY.verifier_key
+NEXT = SigningKey(ORIGIN, b"\x09" * 32)
+NEW = NEXT.verifier_key
+NEW_TEXT = NEW.format()
+
+
+@pytest.fixture
+def log(tmp_path):
+    (tmp_path / "log").mkdir()
+    log = Log(tmp_path / "log")
+    yield log
+    log.close()
+
+
+@pytest.fixture
+def rotate(log, tmp_path, capsys):
+    """Run the command; return its exit code and what it said."""
+    keys = tmp_path / "keys"
+    keys.write_text(OLD.format() + "\n")
+
+    def run(to=NEW_TEXT):
+        settings = ["--database", f"sqlite:///{log.folder}/hospital.db", "--keys", str(keys), "--wait", "0"]
+        code = main(["rotate-key", "--to", to, "--alone", *settings])
+        said = capsys.readouterr()
+        return code, said.out + said.err
+
+    return run
+
+
+def receipt(log, number):
+    it = event(number)
+    return LogReader(log.store).receipt_for(it.entry, format_extra(it)).encode()
+
+
+def test_step_by_step_and_a_monitor_with_the_old_key_follows(log, rotate, tmp_path):
+    export, listed = tmp_path / "export", tmp_path / "keys"
+    export.mkdir()
+    told = []
+    monitor = Monitor(FolderSource(export), Memory((OLD,)), tell=lambda name, **fields: told.append(name))
+
+    def look():
+        keys = [NEW, OLD] if NEW.format() in listed.read_text() else [OLD]
+        DatabaseExporter(log.engine, export, keys).step()
+        return monitor.round(log.now_ms)
+
+    sequencer = log.start()
+    (first,) = log.add(1)
+    sequencer.round()
+    before = receipt(log, first)
+    assert look() == []
+    assert rotate()[0] == 1  # it waits for the log
+    assert NEW.format() not in listed.read_text()
+    with pytest.raises(RefusedToStart, match="has not announced"):
+        require_announced(log.engine, OLD, NEW)
+    sequencer.round()
+    assert rotate()[0] == 0
+    assert rotate()[0] == 0  # again changes nothing
+    assert listed.read_text().split() == [NEW.format(), OLD.format()]
+    require_announced(log.engine, OLD, NEW)
+    (notice,) = published_notices(log.engine).values()
+    verified = verify_receipt(notice, OLD)
+    assert detail_of(verified, "log.key_rotated") == {"old_key": OLD.format(), "new_key": NEW.format()}
+    assert look() == []
+
+    sequencer = log.start(next_key=NEXT)
+    (second,) = log.add(1)
+    sequencer.round()
+    note = parse_note(log.store.newest_checkpoint().encode())
+    assert len(verify_note(note, [OLD])) == len(verify_note(note, [NEW])) == 1
+    between = receipt(log, second)
+    assert look() == []
+    assert monitor.memory.keys == (OLD,)
+
+    sequencer = log.start(key=NEXT)
+    (third,) = log.add(1)
+    sequencer.round()
+    after = receipt(log, third)
+    assert look() == []
+    assert monitor.memory.keys == (OLD, NEW)
+    assert told == ["monitor.key_rotated"]
+    assert published_notices(log.engine).popitem()[1] == notice  # signed by the key that went, for ever
+
+    for good, key in ((before, OLD), (between, OLD), (between, NEW), (after, NEW)):
+        assert verify_receipt(good, key).state == "sealed"
+
+
+def test_no_step_can_be_left_out(log, rotate):
+    sequencer = log.start()
+    log.add(1)
+    sequencer.round()
+    with pytest.raises(RefusedToStart, match="does not verify under this key"):
+        log.start(key=NEXT)
+    rotate()
+    sequencer.round()
+    with pytest.raises(RefusedToStart, match="does not verify under this key"):
+        log.start(key=NEXT)  # announced, and never signed with both
+
+
+@pytest.mark.parametrize("to", [OLD.format(), SigningKey("elsewhere", bytes(32)).verifier_key.format()])
+def test_only_another_key_of_the_same_log_can_follow(rotate, to):
+    code, said = rotate(to)
+    assert (code, "REFUSED" in said) == (3, True)
+
+
+def test_a_sequencer_with_a_key_that_was_not_announced_does_not_start(log, tmp_path, capsys, monkeypatch):
+    log.grow(1)
+    for name, key in (("key", KEY), ("next", NEXT)):
+        (tmp_path / name).write_text(key.format() + "\n")
+    code = main(
+        ["sequencer", "--database", f"sqlite:///{log.folder}/hospital.db", "--origin", ORIGIN, "--key", str(tmp_path / "key"),
+         "--next-key", str(tmp_path / "next"), "--head", str(log.folder / "head"), "--socket", str(tmp_path / "bell")]
+    )  # fmt: skip
+    assert code == 3
+    assert "rotate-key" in capsys.readouterr().err
