@@ -1,6 +1,6 @@
 # The chores of Mingzhen, one command each; `make` alone lists them. Nothing here needs root, and everything stays in this folder.
 .DEFAULT_GOAL := help
-.PHONY: help run check fmt test bench day torture verify reset db screenshots lock
+.PHONY: help run check fmt test bench day torture mutate verify reset db screenshots lock
 
 VENV := .venv/bin/python
 # Prints the Python that makes .venv, or says in a sentence what is missing.
@@ -40,6 +40,10 @@ day: ## simulate a hospital day of 3,000 visits at 60x against the running site,
 torture: ## break what the ledger stands on for ten minutes: calls, power, disks, processes (OPTIONS="--budget 3600 --resume")
 	@$(PREPARE) test --no-browser
 	@$(VENV) -m tests.torture $(OPTIONS)
+
+mutate: ## change the ledger's formats one place at a time and see whether tests notice: an hour (OPTIONS="merkle --sample 50")
+	@$(PREPARE) test --no-browser
+	@nice -n 19 $(VENV) -m tests.mutate $(OPTIONS)
 
 verify: ## audit the running hospital's public log as a stranger would
 	@$(PREPARE) site --quiet
