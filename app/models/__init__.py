@@ -4,8 +4,8 @@ from app.models.accounts import Account, Link, ProofCode, WebSession
 from app.models.base import HOSPITAL, Base, Bound, from_ms, projected, to_ms
 from app.models.clinic import Clinic, ClinicSession, Department, Queue, Room, Screen, Slot, Staff, StaffGrant
 from app.models.clinical import Document, DocumentContent, Immunization, KeptVersion, Problem
-from app.models.erasure import Correction, ErasedEvent, ErasedRow, Erasure, RestrictedOpening
 from app.models.consents import BreakGlass, Complaint, Permit
+from app.models.erasure import Correction, ErasedEvent, ErasedRow, Erasure, RestrictedOpening
 from app.models.fairness import Appeal, MoveOffer, Strike, WaitlistEntry
 from app.models.orders import LabDay, LabOrder, ReportVersion
 from app.models.outbox import DayClose, MessageQuota, OutboxMessage
@@ -16,6 +16,7 @@ from app.models.receipts import Event, IdempotencyKey, Opening, RefusalSeen, Sub
 from app.models.slips import Slip
 from app.models.smart import AppCode, AppGrant, AppToken, SmartApp
 from app.models.staff import RecoveryCode, SignInTry, StaffDevice, StaffSignIn, StaffTotp
+from app.models.takeout import Takeout, TakeoutPart
 from app.models.visits import Appointment, ClinicalRecord, ImportedResource, Ticket, Visit
 
 __all__ = [
@@ -79,6 +80,8 @@ __all__ = [
     "StaffTotp",
     "Strike",
     "SubjectChain",
+    "Takeout",
+    "TakeoutPart",
     "Ticket",
     "TicketMove",
     "Visit",

@@ -224,6 +224,30 @@ def upgrade() -> None:
         batch_op.create_index("ix_restricted_opening_patient_staff", ["patient_ref", "staff_ref"], unique=False)
 
     op.create_table(
+        "takeout",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("patient_ref", sa.String(), nullable=False),
+        sa.Column("account_ref", sa.String(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("done", sa.Integer(), nullable=False),
+        sa.Column("total", sa.Integer(), nullable=False),
+        sa.Column("asked_at", app.models.base.Instant(), nullable=False),
+        sa.Column("ready_at", app.models.base.Instant(), nullable=True),
+        sa.Column("fetched_at", app.models.base.Instant(), nullable=True),
+        sa.Column("until_at", app.models.base.Instant(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.CheckConstraint("state IN ('asked', 'ready', 'fetched', 'ended')", name=op.f("ck_takeout_state")),
+        sa.ForeignKeyConstraint(["account_ref"], ["account.ref"], name=op.f("fk_takeout_account_ref")),
+        sa.ForeignKeyConstraint(["patient_ref"], ["patient.ref"], name=op.f("fk_takeout_patient_ref")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_takeout")),
+    )
+    with op.batch_alter_table("takeout", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_takeout_account_ref"), ["account_ref"], unique=False)
+        batch_op.create_index(batch_op.f("ix_takeout_patient_ref"), ["patient_ref"], unique=False)
+        batch_op.create_index(batch_op.f("ix_takeout_state"), ["state"], unique=False)
+
+    op.create_table(
         "app_code",
         sa.Column("code_hash", sa.LargeBinary(), nullable=False),
         sa.Column("grant_id", sa.String(), nullable=False),
@@ -286,6 +310,14 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_permit_department_id"), ["department_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_permit_patient_ref"), ["patient_ref"], unique=False)
 
+    op.create_table(
+        "takeout_part",
+        sa.Column("takeout_id", sa.String(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(["takeout_id"], ["takeout.id"], name=op.f("fk_takeout_part_takeout_id")),
+        sa.PrimaryKeyConstraint("takeout_id", "number", name=op.f("pk_takeout_part")),
+    )
     op.create_table(
         "immunization",
         sa.Column("id", sa.String(), nullable=False),
@@ -421,6 +453,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_immunization_patient_ref"))
 
     op.drop_table("immunization")
+    op.drop_table("takeout_part")
     with op.batch_alter_table("permit", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_permit_patient_ref"))
         batch_op.drop_index(batch_op.f("ix_permit_department_id"))
@@ -437,6 +470,12 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_app_code_expires_at"))
 
     op.drop_table("app_code")
+    with op.batch_alter_table("takeout", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_takeout_state"))
+        batch_op.drop_index(batch_op.f("ix_takeout_patient_ref"))
+        batch_op.drop_index(batch_op.f("ix_takeout_account_ref"))
+
+    op.drop_table("takeout")
     with op.batch_alter_table("restricted_opening", schema=None) as batch_op:
         batch_op.drop_index("ix_restricted_opening_patient_staff")
 
