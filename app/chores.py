@@ -22,7 +22,7 @@ import structlog
 from flask import Flask
 from sqlalchemy.engine import make_url
 
-from app import erasing, sending
+from app import erasing, packing, sending
 from app.config import Settings
 from app.services import events
 from app.services.chores import CHORES, Chore
@@ -69,7 +69,12 @@ def do_chore(house: House, chore: Chore) -> int:
 def jobs() -> list[Job]:
     """Return all there is to do, in order."""
     chores = [Job(c.name, c.every_seconds, lambda house, c=c: do_chore(house, c), c.in_batches) for c in CHORES]  # type: ignore[misc]
-    return [*chores, Job("send-messages", 1, sending.send), Job("finish-erasures", 2, erasing.work, in_batches=True)]
+    return [
+        *chores,
+        Job("send-messages", 1, sending.send),
+        Job("pack-takeouts", 2, packing.work, in_batches=True),
+        Job("finish-erasures", 2, erasing.work, in_batches=True),
+    ]
 
 
 class ChoreKeeper:

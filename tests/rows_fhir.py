@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from app.services import oauth_grants, oauth_tokens
+from app import packing
+from app.services import oauth_grants, oauth_tokens, takeout
 from tests.rows import Objects, Row
 from tests.scene import Scene
 from tests.smart import BASE, KINDS, REDIRECT, VERIFIER, challenge_of
@@ -20,6 +21,16 @@ def _coded(scene: Scene) -> Objects:
         grant = oauth_grants.give(session, a, *given, is_lasting=False)
         code = oauth_tokens.issue_code(session, grant, REDIRECT, challenge_of(VERIFIER), ward.now)
     return {"": {"app": scene.of("", "app"), "code": code}}
+
+
+def _packed(scene: Scene) -> Objects:
+    """An archive of Li's own that waits to be fetched."""
+    ward, a = scene.ward, scene.actors["a"]
+    with ward.house.writing_session() as session:
+        found = takeout.ask(session, a, scene.of("a", "person"), ward.now)
+    while packing.work(ward.house):
+        pass
+    return {"a": {"takeout": found}}
 
 
 ASKED = {
@@ -43,6 +54,10 @@ ROWS: dict[str, Row] = {
     "smart.authorize": Row(query=ASKED, prepare=_asked),
     "smart.decide": Row(form={**ASKED, **CHOSEN}, prepare=_asked, but=NOT_THEIRS),
     "smart.apps": Row(),
+    "patient.takeouts": Row(),
+    "patient.takeouts_now": Row(),
+    "patient.ask_takeout": Row(form={"person": "$person"}, owned="person", owners=("a", "child")),
+    "patient.fetch_takeout": Row({"takeout_id": "$takeout"}, prepare=_packed, owned="link"),
     "admin.apps": Row(),
     "admin.register_app": Row(form={"name_zh": "心率", "name_en": "Pulse", "redirects": "https://pulse.example/back"}),
     "admin.disable_app": Row({"app_id": "$app"}),

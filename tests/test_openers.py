@@ -32,6 +32,7 @@ OPENERS = {
         "app.services.fhir_import",
         "app.services.fhir_sources",  # for an application, with its event
         "app.services.fhir_events",
+        "app.services.takeout",  # for the account that takes it away
         "app.services.erasure",  # whose record it is, said to themselves; whether a visit was a stay
         "app.services.corrections",
         "app.services.appeals",  # to whoever decides one, with its event
@@ -56,6 +57,7 @@ VAULT = {
     "app.services.versions",  # versions before the present one, sealed as they were
     "app.services.audit_events",  # digests and entries of everything, and nothing that a payload holds
     "app.services.audit_rows",
+    "app.services.takeout",  # the files of an archive, which are no row that an event names
     "app.services.totp",  # the secret of one-time codes, which is no row that an event names
     "app.web.transaction",
 }

@@ -84,6 +84,10 @@ GET /ledger/wall log.wall
 GET /me patient.me
 GET /me/apps smart.apps
 POST /me/apps/<grant_id>/withdraw smart.withdraw
+GET /me/takeout patient.takeouts
+POST /me/takeout patient.ask_takeout
+POST /me/takeout/<takeout_id>/fetch patient.fetch_takeout
+GET /me/takeout/now patient.takeouts_now
 GET /me/corrections patient.corrections
 POST /me/corrections patient.ask_correction
 GET /me/erase patient.erasing

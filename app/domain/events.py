@@ -146,6 +146,8 @@ CATALOGUE: dict[str, EventType] = {
     "app.authorized": _act("app", "kinds", "until"),
     "app.withdrawn": _act("app", "cause"),
     "app.read": _look("app", "count"),
+    "takeout.asked": _act(),
+    "takeout.fetched": _look("count"),
     # erasing
     "record.restricted": _act("until", "law"),
     "restricted.opened": _look("reason", "hours"),

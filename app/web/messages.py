@@ -148,6 +148,8 @@ WORDS: dict[str, Callable[[Facts], Said]] = {
     "pin_form": lambda f: Said(_("PIN 是 4 到 6 位数字。")),
     "pin_common": lambda f: Said(_("这个 PIN 太容易猜到。不要用连续、重复的数字。")),
     "login_taken": lambda f: Said(_("这个登录名已有人使用"), _("换一个登录名。")),
+    "sign_in_again": lambda f: Said(_("先再登录一次"), _("退出，再登录，十五分钟内回到这里下载。")),
+    "takeout_moved": lambda f: Said(_("这份资料现在不能下载"), _("它还在准备，或已经下载过、过期了。可以重新准备一份。")),
     "gone": lambda f: Said(_("这一页之后的内容已经变了"), _("从第一页重新查询。")),
     "receipt_pending": lambda f: Said(_("这份回执还在存证"), _("已经记下来了，等几秒再下载。")),
     # Records

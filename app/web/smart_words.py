@@ -15,6 +15,8 @@ TYPES: Mapping[str, Words] = {
     "app.authorized": lazy_gettext("授权应用读取病历"),
     "app.withdrawn": lazy_gettext("应用的授权结束"),
     "app.read": lazy_gettext("应用读取了病历"),
+    "takeout.asked": lazy_gettext("要求带走全部资料"),
+    "takeout.fetched": lazy_gettext("下载了全部资料"),
 }
 
 FIELDS: Mapping[str, Words] = {

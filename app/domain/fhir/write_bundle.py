@@ -47,6 +47,12 @@ def write_searchset(
     )
 
 
+def write_collection(frame: Frame, resources: Iterable[Resource]) -> Resource:
+    """Return resources together, to be taken away."""
+    entries = [{"fullUrl": full_url(frame, resource), "resource": resource} for resource in resources]
+    return clean({"resourceType": "Bundle", "type": "collection", "entry": entries})
+
+
 def full_url(frame: Frame, resource: Resource) -> str:
     return f"{frame.base}/{resource['resourceType']}/{resource['id']}"
 

@@ -22,6 +22,7 @@ from app.web.patient import (  # noqa: E402, F401 (their views register themselv
     remind,
     signin,
     strikes,
+    takeout,
     visits,
     waitlist,
 )
