@@ -100,6 +100,20 @@ def test_a_doctor_is_listed_only_who_lets_them_read(ward: Ward, li: Person) -> N
     assert (ref, grant.basis) == (li.ref, "consent")
 
 
+def test_the_list_and_the_single_question_give_the_same_answer(ward: Ward, li: Person) -> None:
+    """The list gathers its facts at once: whoever it names, the door lets in, on the same ground, and nobody besides."""
+    others = [ward.person() for _ in range(3)]
+    ward.waiting(ward.pool, others[0])  # lin's own session
+    ward.do(permits.give, li.actor, li.ref, to(ward.lin, parts={Part.RESULTS}))
+    ward.do(permits.give, others[1].actor, others[1].ref, to(department=ward.pool_department))
+    listed = dict(ward.look(rights.readable_people, ward.lin))
+    assert set(listed) == {others[0].ref, li.ref, others[1].ref}
+    for who in (li, *others):
+        answer = may(ward, ward.lin, who.ref)
+        assert (answer if isinstance(answer, Grant) else None) == listed.get(who.ref)
+        assert not isinstance(answer, Grant) or answer.cites == listed[who.ref].cites
+
+
 def test_a_part_is_that_part(ward: Ward, li: Person) -> None:
     ward.do(permits.give, li.actor, li.ref, to(ward.lin, parts={Part.MEDICINES}))
     grant = may(ward, ward.lin, li.ref)
