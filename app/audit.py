@@ -29,7 +29,7 @@ from app.adapters.keyring import Keyring, MasterKey
 from app.adapters.vault import Vault
 from app.config import Settings
 from app.models import Event
-from app.services import audit_events, audit_log_root, audit_rows
+from app.services import audit_bare, audit_events, audit_log_root, audit_rows
 from app.services.audit_events import Batch
 from app.services.audit_findings import Finding, Found
 from app.services.audit_spool import LINK, OBJECT, Spool, buckets_for
@@ -123,7 +123,7 @@ class Auditor:
             with self._pool(total) as submit:
                 self._entries(connection, submit, buckets, total, objects, links)
                 self._rows(connection, submit, buckets, objects)
-            for finding in audit_events.strays(connection):
+            for finding in (*audit_events.strays(connection), *audit_bare.strays(connection)):
                 self._report.findings.add(finding)
             for heads in audit_events.read_heads(connection, buckets):
                 links.add(heads)

@@ -72,7 +72,7 @@ class Batch:
 
 def read_entries(connection: Connection) -> Iterator[list[tuple[Any, ...]]]:
     """Yield the log's entries in the order of their serials, each with its event and tombstone, BATCH at a time."""
-    after = -1
+    after = 0  # serials of events count from 1; leaves of no event are judged by `audit_bare`
     while rows := connection.execute(_ENTRIES, {"after": after, "most": BATCH}).all():
         after = rows[-1][0]
         yield [tuple(row) for row in rows]

@@ -27,6 +27,7 @@ WORDS = {
     "tombstone.unfounded": "a tombstone without its erasure",
     "tombstone.other": "the tombstones of an erasure are not those that it recorded",
     "log.leaf": "an entry is not at the place that its number says",
+    "log.bare": "a leaf of no event, and no notice of the log says why",
     "log.root": "the entries do not lead to the root of the tree",
     "log.checkpoint": "the newest checkpoint is not signed over these entries",
 }
