@@ -100,6 +100,15 @@ def test_text_with_half_a_character_is_a_mistake_of_ours(value):
         canonical_json(value)
 
 
+def test_thirty_two_levels_are_written_and_one_more_is_a_mistake_of_ours():
+    def nested(levels):
+        return [nested(levels - 1)] if levels else 0
+
+    assert canonical_json(nested(32)) == b"[" * 32 + b"0" + b"]" * 32
+    with pytest.raises(ValueError, match="deeply"):
+        canonical_json(nested(33))
+
+
 def test_a_value_without_end_is_a_mistake_of_ours():
     value: list[object] = []
     value.append(value)
@@ -157,16 +166,17 @@ def test_nothing_but_a_value_or_our_own_error_comes_out(data):
 
 
 ASCII = st.text(st.characters(max_codepoint=0x7F), max_size=8)
+ANY = ASCII | st.text(st.characters(max_codepoint=0xFFFF, exclude_categories=("Cs",)), max_size=4) | st.text(max_size=4)
 
 
 @given(
     st.recursive(
-        st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | ASCII,
-        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(ASCII, inner, max_size=4),
+        st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | ANY,
+        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(ANY, inner, max_size=4),
         max_leaves=12,
     )
 )
-def test_the_short_way_for_ascii_spells_as_the_library_does(value):
+def test_the_short_way_spells_as_the_library_does_and_is_not_taken_where_it_would_not(value):
     assert canonical_json(value) == rfc8785.dumps(value)
 
 
@@ -174,3 +184,8 @@ def test_the_short_way_for_ascii_spells_as_the_library_does(value):
 def test_a_whole_number_that_javascript_would_round_is_refused(number):
     with pytest.raises(ValueError):
         canonical_json({"n": number})
+
+
+def test_half_a_character_has_no_canonical_form():
+    with pytest.raises(ValueError, match="surrogates"):
+        canonical_json({"name": "\ud800"})
