@@ -252,8 +252,11 @@ def test_a_note_has_bounds():
     assert len(parse_note(format_note(text, lines).encode()).signatures) == MAX_SIGNATURES
     with pytest.raises(MalformedNote, match="signatures"):
         parse_note(format_note(text, [*lines, lines[0]]).encode())
+    longest = b"a" * (1_000_000 - len(format_note(text, lines[:1]).encode())) + format_note(text, lines[:1]).encode()
+    assert len(longest) == MAX_NOTE_BYTES
+    parse_note(longest)
     with pytest.raises(MalformedNote, match="longer"):
-        parse_note(b"a" * (MAX_NOTE_BYTES + 1))
+        parse_note(b"a" + longest)
 
 
 def test_text_without_a_final_newline_cannot_be_signed():
