@@ -9,7 +9,7 @@
 
   /* One name from each script; a script can get lost on the way, and a check with a hole in it must not run. */
   const NEEDED = [
-    "concat", "sha256", "parseJSON", "isEd25519", "parseNote", "rootOf", "parsePolicy", "verifyReceipt", "inflate", "receiptOfCode",
+    "concat", "sha256", "parseJSON", "isOnCurve", "isEd25519", "parseNote", "rootOf", "parsePolicy", "verifyReceipt", "inflate", "receiptOfCode",
     "checkChains", "tamper", "ReceiptView", "ReceiptInput"
   ];
 

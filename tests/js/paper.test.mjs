@@ -121,12 +121,12 @@ test("the browser's own answers are taken where it gives them, good and bad, and
     const keys = MZ.keysFor([cases.key, witnessKey], null);
     assert.equal(MZ.questionsOf(unbase64(data), keys).length, 2);
     await new Promise((done) => MZ.foresee(unbase64(data), keys, done));
-    const verify = self.nacl.sign.detached.verify;
-    self.nacl.sign.detached.verify = () => assert.fail("the browser had answered");
+    const compute = MZ.isOnCurve;
+    MZ.isOnCurve = () => assert.fail("the browser had answered");
     try {
       assert.equal(MZ.verifyReceipt(unbase64(data), [cases.key, witnessKey]).ok, ok);
     } finally {
-      self.nacl.sign.detached.verify = verify;
+      MZ.isOnCurve = compute;
     }
   }
 });

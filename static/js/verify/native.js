@@ -1,6 +1,6 @@
 /*
- * Lets the browser's own Ed25519 answer where it has one: ten times as fast as ours. Without it (plain http, older phones)
- * nothing changes, and tweetnacl answers. This script alone may be missing.
+ * Lets the browser's own Ed25519 answer where it has one: several times as fast as ours. Without it (plain http, older phones)
+ * nothing changes, and curve.js answers. This script alone may be missing.
  */
 (function (MZ) {
   "use strict";
