@@ -21,14 +21,17 @@ from typing import Protocol
 
 from ledger.audit import MAX_BUNDLE_BYTES
 from ledger.checkpoint import Checkpoint, parse_checkpoint
+from ledger.entry import canonical_json
 from ledger.errors import LedgerError, MalformedTile
 from ledger.head import FileHead, Head
-from ledger.merkle import EMPTY_ROOT, leaf_hash
+from ledger.merkle import EMPTY_ROOT, leaf_hash, tree_hash
 from ledger.note import MAX_NOTE_BYTES, VerifierKey, parse_note, verify_note
+from ledger.notice import KINDS, MAX_NOTICES, Notice, detail_of, notice_path, parse_detail
+from ledger.receipt import MAX_RECEIPT_BYTES, parse_receipt, verify_receipt
 from ledger.sequencer import verify_stored
 from ledger.source import NotThere, Source
 from ledger.store import Store, Tree
-from ledger.tiles import TILE_WIDTH, FullTile, RightEdge, bundle_path, iterate_bundle
+from ledger.tiles import TILE_WIDTH, FullTile, RightEdge, bundle_path, iterate_bundle, tile_reader
 
 ROUND = 16 * TILE_WIDTH  # leaves put back in one transaction: others record their acts between two
 
@@ -51,6 +54,9 @@ class Healing(Store, Protocol):
 
     def end_heal(self, to_size: int) -> int:
         """Note that it is healed; return how many of the leaves have lost their event."""
+
+    def keep_notice(self, notice: Notice, size: int, note: str) -> None:
+        """Keep a notice that was published, and the checkpoint of `size` under which it was, unless they are here."""
 
     def put_back(
         self, old: Tree, new: Tree, entries: Sequence[bytes], edge: RightEdge, tiles: Sequence[FullTile]
@@ -113,6 +119,7 @@ def heal(
         store.put_back(tree, new, entries, new_edge, tiles)
         tree = new
         progress(total - (head.size - size), total)
+    _take_notices(store, source, keys, tree)
     store.publish(head.size, note, at_ms)  # as it was, with the cosignatures that it had
     return Healed(from_size, head.size, store.end_heal(head.size))
 
@@ -147,6 +154,30 @@ def _bundle(source: Source, index: int, width: int) -> list[bytes]:
         return list(iterate_bundle(data))[:width]
     except MalformedTile as e:
         raise HealRefused(f"{bundle_path(index, width)} of the source: {e}", SUCCEED) from e
+
+
+def _take_notices(store: Healing, source: Source, keys: Sequence[VerifierKey], tree: Tree) -> None:
+    """Keep the notices that the database lost: they are public as a whole, and that of a change of keys is still needed."""
+    for number in range(MAX_NOTICES):
+        try:
+            data = source.fetch(notice_path(number), MAX_RECEIPT_BYTES)
+        except NotThere:
+            return
+        for key in keys:
+            try:
+                verified = verify_receipt(data, key)
+                receipt = parse_receipt(data)
+                detail = detail_of(verified, str(verified.open["type"]))
+            except LedgerError:
+                continue
+            with store.view() as view:
+                root = tree_hash(verified.size, tile_reader(view.read_tile, tree.size))
+                is_ours = root == verified.checkpoint.root and view.index_of(verified.entry) == verified.index
+            if is_ours and verified.open["type"] in KINDS:
+                kind, said = str(verified.open["type"]), parse_detail(canonical_json(dict(detail)).decode())
+                notice = Notice(0, kind, "told", tree.head_ms, said, verified.entry, receipt.extra)
+                store.keep_notice(notice, verified.size, receipt.checkpoint)
+            break
 
 
 def _begin(store: Healing, head: Head) -> Tree:

@@ -11,12 +11,12 @@ from contextlib import contextmanager
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from ledger.errors import StoreError
-from ledger.notice import HEALED, Detail
+from ledger.notice import HEALED, Detail, Notice
 from ledger.store import Overtaken, Tree
 from ledger.stores.engine import reading, recording
-from ledger.stores.notices import add_notice, change_notice, notices_in
+from ledger.stores.notices import add_notice, change_notice, notices_in, put_into_words
 from ledger.stores.opening import storage
-from ledger.stores.sql import SQLStore, ledger_edge, ledger_entry, ledger_tile, ledger_tree
+from ledger.stores.sql import SQLStore, ledger_checkpoint, ledger_edge, ledger_entry, ledger_tile, ledger_tree
 from ledger.tiles import FullTile, RightEdge
 
 
@@ -48,6 +48,18 @@ class HealingStore(SQLStore):
                     detail: Detail = {**notice.detail, "lost": lost}
                     change_notice(connection, notice.number, "ready", detail)
         return lost
+
+    def keep_notice(self, notice: Notice, size: int, note: str) -> None:
+        """Keep a notice that was published, and the checkpoint of `size` under which it was, unless they are here."""
+        with recording(self._engine) as connection:
+            if any(other.entry == notice.entry for other in notices_in(connection)):
+                return
+            number = add_notice(connection, notice.kind, notice.state, notice.at_ms, dict(notice.detail))
+            put_into_words(connection, number, notice.entry or b"", notice.extra or b"")
+            column = ledger_checkpoint.c
+            if connection.execute(select(column.size).where(column.size == size)).first() is None:
+                row = {"size": size, "note": note, "published_ms": notice.at_ms}
+                connection.execute(insert(ledger_checkpoint), row)
 
     def put_back(
         self, old: Tree, new: Tree, entries: Sequence[bytes], edge: RightEdge, tiles: Sequence[FullTile]

@@ -1,15 +1,19 @@
 """From one key to the next: announced under the old key, both signatures for a while, then the new one; nothing is skipped."""
 
+import shutil
+
 import pytest
 
 from ledger.__main__ import main
 from ledger.errors import RefusedToStart
+from ledger.heal import heal
 from ledger.monitor import Memory, Monitor
 from ledger.note import SigningKey, parse_note, verify_note
 from ledger.notice import detail_of
 from ledger.reader import LogReader
 from ledger.receipt import format_extra, verify_receipt
 from ledger.source import FolderSource
+from ledger.stores.healing import HealingStore
 from ledger.stores.notices import published_notices
 from ledger.stores.publishing import DatabaseExporter
 from ledger.stores.rotation import require_announced
@@ -129,3 +133,32 @@ def test_a_sequencer_with_a_key_that_was_not_announced_does_not_start(log, tmp_p
     )  # fmt: skip
     assert code == 3
     assert "rotate-key" in capsys.readouterr().err
+
+
+def test_a_database_from_before_the_change_gets_the_notice_back_under_the_old_keys_signature(log, rotate, tmp_path):
+    log.grow(3)
+    log.engine.dispose()
+    shutil.copyfile(log.folder / "hospital.db", tmp_path / "backup.db")
+    rotate()
+    log.start().round()
+    rotate()
+    for parts in ({"next_key": NEXT}, {"key": NEXT}):
+        sequencer = log.start(**parts)
+        log.add(1)
+        sequencer.round()
+    (tmp_path / "export").mkdir()
+    DatabaseExporter(log.engine, tmp_path / "export", [NEW, OLD]).step()
+    before = published_notices(log.engine)
+    log.engine.dispose()
+    for name in ("hospital.db", "hospital.db-wal", "hospital.db-shm"):
+        (log.folder / name).unlink(missing_ok=True)
+    shutil.copyfile(tmp_path / "backup.db", log.folder / "hospital.db")
+
+    restored = HealingStore(log.engine)
+    assert published_notices(log.engine) == {}
+    assert heal(restored, log.head, FolderSource(tmp_path / "export"), [NEW, OLD], log.now_ms).lost == 3
+    assert published_notices(log.engine) == before
+    assert verify_receipt(before["notices/0.tlog-proof"], OLD).open["type"] == "log.key_rotated"
+    assert log.start(key=NEXT).round() == 0
+    DatabaseExporter(log.engine, tmp_path / "export", [NEW, OLD]).step()
+    assert Monitor(FolderSource(tmp_path / "export"), Memory((OLD,))).round(1) == []
