@@ -28,7 +28,8 @@ from app.services.identity import Masked
 from app.services.sealing import open_payload, seal_again, seal_next
 
 PURPOSE = "emergency"
-TOLD_FOR = timedelta(days=3)  # so long it stands at the top of the person's pages
+TOLD_FOR = timedelta(days=3)  # so long it, and then its verdict, stands at the top of the person's home
+LISTED_FOR = timedelta(days=90)  # and so long above the list of looks
 LISTED = 100
 
 
@@ -188,23 +189,25 @@ def require_open(session: Session, actor: Actor, emergency_id: str, now: datetim
 _FRESH = Prepared(
     select(BreakGlass.id)
     .join(Link, Link.patient_ref == BreakGlass.patient_ref)
-    .where(Link.account_ref == bindparam("account"), Link.state == "active", BreakGlass.opened_at > bindparam("since"))
+    .where(Link.account_ref == bindparam("account"), Link.state == "active")
+    .where((BreakGlass.opened_at > bindparam("since")) | (BreakGlass.reviewed_at > bindparam("since")))
     .limit(1)
 )
 
 
-def notices(session: Session, actor: Actor, now: datetime) -> list[Notice]:
-    """Return the emergencies of the account's people that are under way or fresh, the newest first; no words of theirs.
+def notices(session: Session, actor: Actor, now: datetime, *, within: timedelta = TOLD_FOR) -> list[Notice]:
+    """Return the emergencies of the account's people that were opened or judged lately, the newest first; no words of theirs.
 
     The home page asks this every two seconds, and nearly always there is none: that much is one prepared look.
     """
-    if _FRESH.first(session.connection(), account=actor.ref, since=now - TOLD_FOR) is None:
+    if _FRESH.first(session.connection(), account=actor.ref, since=now - within) is None:
         return []
     rows = session.execute(
         select(BreakGlass, Staff)
         .join(Link, Link.patient_ref == BreakGlass.patient_ref)
         .join(Staff, Staff.ref == BreakGlass.clinician_ref)
-        .where(Link.account_ref == actor.ref, Link.state == "active", BreakGlass.opened_at > now - TOLD_FOR)
+        .where(Link.account_ref == actor.ref, Link.state == "active")
+        .where((BreakGlass.opened_at > now - within) | (BreakGlass.reviewed_at > now - within))
         .order_by(BreakGlass.opened_at.desc())
         .limit(LISTED)
     ).all()

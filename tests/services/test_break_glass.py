@@ -214,6 +214,24 @@ def test_an_auditor_judges_with_a_note_that_the_person_reads(ward: Ward, li: Per
     assert set(kinds) >= {"break-glass", "break-glass-reviewed"}
 
 
+def test_it_goes_from_the_home_page_and_comes_back_with_its_verdict(ward: Ward, li: Person, auditor: Actor) -> None:
+    emergency = opened(ward, li)
+    later = ward.now + break_glass.TOLD_FOR
+
+    def told(at: Any, **within: timedelta) -> list[str]:
+        with ward.house.reading_session() as session:
+            return [one.verdict for one in break_glass.notices(session, li.actor, at, **within)]
+
+    assert told(later - MOMENT) == [""] and told(later) == []
+    assert told(later, within=break_glass.LISTED_FOR) == [""]
+    real, ward.clock = ward.clock, lambda: later
+    with ward.house.writing_session() as session:
+        session.info["clock"] = ward.clock
+        break_glass.review(session, auditor, emergency, Verdict.JUSTIFIED, "属实", later)
+    ward.clock = real
+    assert told(later) == ["justified"] and told(later + break_glass.TOLD_FOR) == []
+
+
 def test_a_verdict_stands(ward: Ward, li: Person, auditor: Actor) -> None:
     emergency = opened(ward, li)
     for _ in range(2):

@@ -61,7 +61,8 @@ def _list(template: str) -> str:
     with reading() as session:
         lines, earlier = receipts.page_of(session, actor, side, now, before=before)
         names = identity.names_of(session, str(actor.ref))
-        emergencies = break_glass.notices(session, actor, now) if side == "look" else []
+        within = break_glass.LISTED_FOR
+        emergencies = break_glass.notices(session, actor, now, within=within) if side == "look" else []
     states = states_of([line.entry for line in lines])
     shown = [_shown(line, state, names) for line, state in zip(lines, states, strict=True)]
     return render_template(
