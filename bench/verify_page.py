@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, CDPSession, sync_playwright
 from werkzeug.serving import make_server
 
 from app import ROOT, create_app, setup
@@ -37,6 +37,9 @@ from tests.browser import LAUNCH_ARGUMENTS, chromium_path
 ENTRIES = 1_000_000
 THROTTLING = 4
 ALLOWED_MS = {"WebCrypto": 50, "ES2015": 300}
+Found = dict[
+    tuple[str, int], list[tuple[float, float]]
+]  # (computed by, witnesses) -> (to the verdict, scripts) of each page
 WITNESSES = [SigningKey(f"witness-{n}.example", bytes([n]) * 32, ED25519_COSIGNATURE) for n in (1, 2, 3)]
 
 CHECK = """async ([receipt, policy]) => {
@@ -100,8 +103,14 @@ def site(folder: Path) -> Iterator[tuple[int, SigningKey]]:
     app.extensions["mingzhen"].close()
 
 
-def first_check(browser: Browser, address: str, receipt: str, asked: str, *, is_secure: bool) -> float:
-    """Return the milliseconds of the first check on a fresh page."""
+def script_ms(devtools: CDPSession) -> float:
+    """Return how long scripts of the page have run, in milliseconds of its thread: what others do meanwhile does not count."""
+    metrics = {metric["name"]: metric["value"] for metric in devtools.send("Performance.getMetrics")["metrics"]}
+    return 1000 * float(metrics["ScriptDuration"])
+
+
+def first_check(browser: Browser, address: str, receipt: str, asked: str, *, is_secure: bool) -> tuple[float, float]:
+    """Return the milliseconds of the first check on a fresh page, by the clock to the verdict, and of its scripts alone."""
     context = browser.new_context(viewport={"width": 390, "height": 844})
     try:
         page = context.new_page()
@@ -109,17 +118,22 @@ def first_check(browser: Browser, address: str, receipt: str, asked: str, *, is_
         assert page.evaluate("isSecureContext") is is_secure
         if is_secure:
             page.wait_for_timeout(500)  # until the service worker has kept what it keeps
-        context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": THROTTLING})
+        devtools = context.new_cdp_session(page)
+        devtools.send("Performance.setTimeDomain", {"timeDomain": "threadTicks"})
+        devtools.send("Performance.enable")
+        devtools.send("Emulation.setCPUThrottlingRate", {"rate": THROTTLING})
+        before = script_ms(devtools)
         took, state = page.evaluate(CHECK, [receipt, asked])
+        script = script_ms(devtools) - before
         assert state == "passed"
-        return float(took)
+        return float(took), script
     finally:
         context.close()
 
 
-def measure(folder: Path, pages: int) -> dict[tuple[str, int], list[float]]:
+def measure(folder: Path, pages: int) -> Found:
     """Return the milliseconds of each first check, by who computed the signatures and how many witnesses there were."""
-    found: dict[tuple[str, int], list[float]] = {(name, count): [] for name in ALLOWED_MS for count in (0, 3)}
+    found: Found = {(name, count): [] for name in ALLOWED_MS for count in (0, 3)}
     arguments = [*LAUNCH_ARGUMENTS, "--host-resolver-rules=MAP hospital.test 127.0.0.1"]
     with site(folder) as (port, key), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(chromium_path()), args=arguments)
@@ -134,11 +148,15 @@ def measure(folder: Path, pages: int) -> dict[tuple[str, int], list[float]]:
     return found
 
 
-def text(found: dict[tuple[str, int], list[float]], load: float, began_at: datetime) -> str:
+def median(took: list[tuple[float, float]], which: int) -> float:
+    return statistics.median(one[which] for one in took)
+
+
+def text(found: Found, load: float, began_at: datetime) -> str:
     """Return the section."""
     its = machine.describe()
     rows = [
-        f"| {name} | {1 + count} | {statistics.median(took):.0f} | {max(took):.0f} | {ALLOWED_MS[name]} | {len(took)} |"
+        f"| {name} | {1 + count} | {median(took, 1):.0f} | {median(took, 0):.0f} | {max(took)[0]:.0f} | {ALLOWED_MS[name]} | {len(took)} |"
         for (name, count), took in found.items()
     ]
     return "\n".join(
@@ -147,10 +165,11 @@ def text(found: dict[tuple[str, int], list[float]], load: float, began_at: datet
             "",
             f"`python -m bench.verify_page`, {began_at:%Y-%m-%d %H:%M} UTC, {its.processor}, {its.cores} cores, Chromium throttled",
             f"{THROTTLING}-fold; the load before it began was {load:.1f}. The first check on a page just opened, from the press to the",
-            "verdict: a log of 10^6 entries; one signature is the log's, four are its own and three witnesses'. Milliseconds.",
+            "verdict: a log of 10^6 entries; one signature is the log's, four are its own and three witnesses'. Median milliseconds: of the",
+            "page's scripts alone, in time of their thread, and by the clock, which a loaded machine makes longer.",
             "",
-            "| Computed by | signatures | median | worst | wanted | pages |",
-            "|---|--:|--:|--:|--:|--:|",
+            "| Computed by | signatures | scripts | to the verdict | worst | wanted | pages |",
+            "|---|--:|--:|--:|--:|--:|--:|",
             *rows,
         ]
     )  # fmt: skip
@@ -168,7 +187,7 @@ def main() -> int:
     sections.put(told.out, "the check in the browser", said)
     print(said, file=sys.stderr)
     for (name, count), took in found.items():
-        if statistics.median(took) > ALLOWED_MS[name]:
+        if median(took, 0) > ALLOWED_MS[name]:
             print(f"falls short: {name} with {1 + count} signatures", file=sys.stderr)
     return 0
 

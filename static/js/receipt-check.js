@@ -133,8 +133,12 @@
     this.show(null);
   };
 
+  /* With the next picture: asked for at once, the page would be laid out twice, and the verdict come later. */
   Check.prototype.scrollIntoView = function () {
-    this.verdict.scrollIntoView();
+    const verdict = this.verdict;
+    self.requestAnimationFrame(function () {
+      verdict.scrollIntoView();
+    });
   };
 
   Check.prototype.load = function (url) {
