@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -57,10 +58,14 @@ def load(house: House, path: Path, source: str, progress: Callable[[int, int], N
     started = time.monotonic()
     report = Report(gather(path))
     groups = list(report.batch.groups.values())
-    for together in _portions(groups):
-        report.people += _load_together(house, together, report.batch.index, source)
-        house.bell.knock()
-        progress(len(report.people), len(groups))
+    gc.freeze()  # what was read lives to the end: the collector need not walk through it again and again
+    try:
+        for together in _portions(groups):
+            report.people += _load_together(house, together, report.batch.index, source)
+            house.bell.knock()
+            progress(len(report.people), len(groups))
+    finally:
+        gc.unfreeze()
     report.seconds = time.monotonic() - started
     return report
 

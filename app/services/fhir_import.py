@@ -451,11 +451,18 @@ class _Loading:
                 "row_kind": kind,
             }  # fmt: skip
             _ADD_IMPORTED.run(self.session.connection(), **columns)
-            self.known[found.address] = ImportedResource(**columns)
+            self.known[found.address] = _imported(columns)
             self.done.new[found.type] += 1
         else:
             known.content_hash = content
             self.done.changed[found.type] += 1
+
+
+def _imported(columns: dict[str, Any]) -> ImportedResource:
+    """Return a row that was just written, outside the session: thousands are, and only looked at."""
+    row: ImportedResource = ImportedResource.__mapper__.class_manager.new_instance()
+    row.__dict__.update(columns)
+    return row
 
 
 def _said(person: read.Person) -> dict[str, Any]:

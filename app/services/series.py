@@ -11,16 +11,17 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.domain import clinical
 from app.services.sealing import vault_of
 
 
 def key_of(session: Session, patient_ref: str, payload: Mapping[str, Any]) -> bytes | None:
     """Return the series of a measurement's payload: its first value that has a code; None where none has."""
-    named = next((m for m in clinical.read_measurements(payload, None) if m.code), None)
+    parts = payload.get("parts", ())
+    own = () if parts and not payload.get("value") else (payload,)
+    named = next((m for m in (*own, *parts) if m.get("code")), None)
     if named is None:
         return None
-    return vault_of(session).digest("series", f"{patient_ref}\n{named.code}\n{named.unit}")[:16]
+    return vault_of(session).digest("series", f"{patient_ref}\n{named['code']}\n{named.get('unit', '')}")[:16]
 
 
 def filter_key(session: Session, patient_ref: str, value: str) -> str:
