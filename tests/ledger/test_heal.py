@@ -1,6 +1,9 @@
 """After a restore: refused, healed from the export, on again; killed anywhere; and never from anything but this log."""
 
 import shutil
+import subprocess
+import sys
+import time
 
 import pytest
 
@@ -274,4 +277,32 @@ def test_the_command_heals_lists_and_refuses_while_a_sequencer_runs(place, capsy
     assert main(["heal", "--from", str(place / "export"), *settings]) == 0
     assert "Nothing to heal" in capsys.readouterr().out
     log.start()
+    log.close()
+
+
+def test_the_process_killed_at_any_moment_leaves_a_log_that_nobody_signs_and_the_next_one_completes(place):
+    log = restored(place, 10, [4000, 4000])
+    (place / "vkey").write_text(VKEY.format() + "\n")
+    database = f"sqlite:///{log.folder}/hospital.db"
+    command = [sys.executable, "-m", "ledger", "heal", "--from", str(place / "export"), "--database", database]
+    command += ["--head", str(log.folder / "head"), "--keys", str(place / "vkey")]
+    sizes = [10]
+    for _ in range(2):
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        while process.poll() is None and log.store.load_tree().size == sizes[-1]:
+            time.sleep(0.005)  # until it has put something back
+        process.kill()
+        process.communicate()
+        sizes.append(log.store.load_tree().size)
+        if sizes[-1] < 8_010:
+            with pytest.raises(RefusedToStart, match="an old copy was restored"):
+                log.start()
+    subprocess.run(command, check=True, capture_output=True)
+    assert sizes == sorted(sizes)
+    log.start()
+    assert audit(log).size == 8_010
+    assert [index for index, _ in HealingStore(log.engine).lost()] == list(range(10, 8_010))
+    with reading(log.engine) as connection:
+        (notice,) = notices_in(connection)
+    assert (notice.state, notice.detail) == ("ready", {"from": 10, "to": 8_010, "lost": 8_000})
     log.close()
