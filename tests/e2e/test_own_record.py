@@ -102,9 +102,9 @@ def test_a_person_reads_filters_follows_a_value_and_checks_that_nothing_was_chan
         page = phone.go(f"/records/{visit}")
         page.get_by_role("link", name=words["check"]).click()
         phone.see()
-        expect(page.locator("[data-verdict]")).to_contain_text(words["same"])
+        expect(page.locator("[data-verdict]")).to_contain_text(words["same"], timeout=60_000)
         assert page.locator(".ih-same_changed, .ih-same_unnamed, .ih-same_pending").count() == 0
-        expect(page.locator(".ih-same_file_same")).to_have_count(1)
+        expect(page.locator(".ih-same_file_same")).to_have_count(1, timeout=60_000)
         keep(page, f"unchanged-{language}")
 
         page = phone.go("/records/known")
@@ -123,7 +123,7 @@ def test_a_person_reads_filters_follows_a_value_and_checks_that_nothing_was_chan
         page = phone.go(f"/records/{visit}")
         page.get_by_role("link", name=words["check"]).click()
         phone.see()
-        expect(page.locator("[data-verdict]")).to_contain_text(words["changed"])
+        expect(page.locator("[data-verdict]")).to_contain_text(words["changed"], timeout=60_000)
         phone.close()
 
 
