@@ -14,9 +14,10 @@ from sqlalchemy import func, select
 
 from app import packing
 from app.models import Event, Takeout, TakeoutPart
-from app.services import people
+from app.services import erasure, people
 from app.services.takeout import SECTIONS
 from ledger.receipt import verify_receipt
+from tests.web.test_fhir import diary as diary
 from tests.web.test_fhir import li as li
 from tests.web.test_fhir import visit as visit
 
@@ -146,3 +147,15 @@ def test_the_receipt_names_the_digest_of_every_file(phone, ward, li, visit):
         for name in archive.namelist()
         if name not in ("README.txt", "verify.html")
     }
+
+
+def test_erasing_ends_what_applications_read_and_takes_packed_archives_away(diary, ward, li, phone):
+    phone.get("/me/takeout")
+    phone.post("/me/takeout", person=li.ref)
+    pack(ward)
+    assert diary.get("Observation").status_code == 200
+    with ward.house.writing_session() as session:
+        erasure.begin(session, li.actor, ward.now, is_sure=True)
+    assert diary.get("Observation").status_code == 401
+    with ward.house.reading_session() as session:
+        assert session.scalar(select(func.count()).select_from(TakeoutPart)) == 0
