@@ -24,7 +24,7 @@ SEALED = {"sealed", "contact"}  # the columns that hold sealed bytes
 
 # Said by the launcher to the processes that it starts, or a piece of the pretend WeChat: nobody sets them by hand.
 BETWEEN_PROCESSES = {
-    "MINGZHEN_LOCK_FD", "MINGZHEN_STARTS_MOCK", "PYTHONUNBUFFERED",
+    "MINGZHEN_LOCK_FD", "MINGZHEN_STARTS_MOCK", "MINGZHEN_STARTS_WITNESS", "PYTHONUNBUFFERED",
     "WECHAT_MOCK_APPS", "WECHAT_MOCK_DATABASE", "WECHAT_MOCK_PREFIX", "WECHAT_MOCK_REDIRECT_HOSTS",
 }  # fmt: skip
 OF_THE_CHORES = {"CHROMIUM", "PYTHON", "T"}  # not settings of the site: of make and of the tests
