@@ -21,7 +21,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import hypothesis  # noqa: F401 (loaded once, before the forks)
+import hypothesis
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -30,6 +30,11 @@ WANTED = 0.90
 # Hypothesis was loaded before pytest could look at it, which is no fault of a test.
 OPTIONS = ("-x", "-q", "--noconftest", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning")
 PATIENCE_SECONDS = 300  # a change that loops for ever is noticed too
+
+# A failure is enough: the smallest one need not be looked for.
+hypothesis.settings.register_profile(
+    "mutants", phases=(hypothesis.Phase.explicit, hypothesis.Phase.generate), database=None, deadline=None
+)
 
 COMPARISONS = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
@@ -157,6 +162,7 @@ def is_noticed(name: str, mutant: Mutant, tests: Sequence[str]) -> bool:
         os.dup2(silence, 1)
         os.dup2(silence, 2)
         signal.alarm(PATIENCE_SECONDS)
+        hypothesis.settings.load_profile("mutants")
         sys.meta_path.insert(0, _Changed(f"ledger.{name}", mutant.tree))
         code = 1
         try:

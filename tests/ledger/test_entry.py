@@ -105,8 +105,9 @@ def test_thirty_two_levels_are_written_and_one_more_is_a_mistake_of_ours():
         return [nested(levels - 1)] if levels else 0
 
     assert canonical_json(nested(32)) == b"[" * 32 + b"0" + b"]" * 32
-    with pytest.raises(ValueError, match="deeply"):
-        canonical_json(nested(33))
+    for value in (nested(33), {"a": nested(32)}, [{"a": nested(31)}]):
+        with pytest.raises(ValueError, match="deeply"):
+            canonical_json(value)
 
 
 def test_a_value_without_end_is_a_mistake_of_ours():
