@@ -17,7 +17,12 @@ ALWAYS = {
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "SAMEORIGIN",  # a demo shows its people side by side; production says DENY (test_config)
 }
-PUBLIC_FILES = {"log.checkpoint", "log.tile", "log.keys", "log.policy"}  # for everybody and every cache, as c2sp.org/tlog-tiles asks
+PUBLIC_FILES = {
+    "log.checkpoint",
+    "log.tile",
+    "log.keys",
+    "log.policy",
+}  # for everybody and every cache, as c2sp.org/tlog-tiles asks
 DOCUMENTS = ("patient.document_file", "doctor.document")
 OURS = ("default-src 'self'", "object-src 'none'", "base-uri 'none'", "form-action 'self'")
 

@@ -40,7 +40,8 @@ OPENERS = {
         "app.services.complaints",  # the own words; to whoever answers them, with its event
     },
     "open_event": {"app.services.events", "app.services.receipts", "app.services.audit_log"},
-    "read_event": {"app.services.fhir_events", 
+    "read_event": {
+        "app.services.fhir_events",
         "app.services.replaying",
         "app.services.versions",
         "app.services.receipts",

@@ -275,7 +275,13 @@ def _begun(
 ) -> Begun:
     stones = burial.count()
     until = keep_until_on.isoformat() if keep_until_on else None
-    detail = {"kind": kind, "rows": stones.rows, "events": stones.events, "list_digest": stones.digest, "kept_until": until}
+    detail = {
+        "kind": kind,
+        "rows": stones.rows,
+        "events": stones.events,
+        "list_digest": stones.digest,
+        "kept_until": until,
+    }
     event = events.record(session, "erasure.begun", actor, now, detail=detail)
     burial.lay(session, event.id)
     token = secrets.token_urlsafe(24)

@@ -95,7 +95,9 @@ def refusals(said: Callable[[str, str], Any]) -> dict[str, Callable[[Facts], Any
             _("还有没结束的预约"), _("%(at)s 的就诊结束或取消以后，再来删除。", at=_at(f.get("starts_at")))
         ),
         "correction_closed": lambda f: said(_("这份申请已经答复过了"), _("返回上一页看看答复。")),
-        "record_restricted": lambda f: said(_("这份病历只依法保存"), _("本人已申请删除。要看，先在“只保存的病历”里选一个依法的理由。")),
+        "record_restricted": lambda f: said(
+            _("这份病历只依法保存"), _("本人已申请删除。要看，先在“只保存的病历”里选一个依法的理由。")
+        ),
     }
 
 

@@ -31,7 +31,9 @@ Resource = dict[str, Any]
 
 _REST = re.compile(r"(?P<base>.*?)/?(?P<name>[A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64})(?:/_history/[A-Za-z0-9\-.]{1,64})?")
 
-_MAY_BE_HALF = re.compile(r"\\u[dD][89a-fA-F]")  # most files escape none of that range, and are not written out again to look
+_MAY_BE_HALF = re.compile(
+    r"\\u[dD][89a-fA-F]"
+)  # most files escape none of that range, and are not written out again to look
 
 # In ASCII JSON a whole pair is high then low; anything else of that range is half a character, which no text has.
 _SURROGATE = re.compile(r"\\ud[89ab][0-9a-f]{2}(?!\\ud[c-f])|(?<!\\ud[89ab][0-9a-f]{2})\\ud[c-f]")
