@@ -27,6 +27,7 @@ from ledger.store import Overtaken, Pending, Round, Store, Tree, View
 from ledger.tiles import TILE_BITS, TILE_WIDTH, RightEdge, partial_width, row_hash, split_hashes, tile_reader
 
 MAX_ROUND = 4096  # entries; bounds the memory of a round and the time that others wait for its commit
+GATHER_SECONDS = 0.006  # after a round that took several, others are on their way: a round costs the same for all of them
 IDLE_SECONDS = 0.25  # a knock wakes the sequencer at once; this finds what nobody knocked for
 MAX_AHEAD_MS = 10_000  # an event that states a later time than this is refused at the door, so some clock is wrong
 
@@ -92,6 +93,7 @@ class Sequencer:
         report: Callable[..., None] = lambda event, **fields: None,
         outside: Outside | None = None,
         next_key: SigningKey | None = None,
+        pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._outside = outside
         self._store = store
@@ -102,6 +104,7 @@ class Sequencer:
         self._origin = origin
         self._bell = bell
         self._clock = clock
+        self._pause = pause
         self._report = report
         self._tree: Tree | None = None  # what the last round left, None before the start and after a failure
         self._edge = RightEdge.EMPTY
@@ -113,12 +116,13 @@ class Sequencer:
     def run(self, is_stopping: Callable[[], bool]) -> None:
         """Start, then make rounds until `is_stopping` says so. Never returns from a failure: that is raised."""
         self.start()
-        is_full = False
+        taken = 0
         while not is_stopping():
             # Each commit is followed by a knock, so a round that took all it found need not be followed by a look.
-            knocked = self._bell.wait(0 if is_full else IDLE_SECONDS)
+            knocked = self._bell.wait(0 if taken == MAX_ROUND else IDLE_SECONDS)
+            if 1 < taken < MAX_ROUND and knocked:
+                self._pause(GATHER_SECONDS)
             taken = self.round()
-            is_full = taken == MAX_ROUND
             if knocked and not taken:  # somebody else's round had taken it along; each knock gets its answer
                 self._announce()
 

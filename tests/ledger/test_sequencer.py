@@ -12,7 +12,7 @@ from ledger.errors import RefusedToStart, StoreError
 from ledger.head import PAGE_BYTES, Head
 from ledger.merkle import EMPTY_ROOT, leaf_hash, root_hash
 from ledger.note import SigningKey
-from ledger.sequencer import MAX_ROUND
+from ledger.sequencer import GATHER_SECONDS, MAX_ROUND
 from ledger.store import Overtaken
 from tests.ledger.workbench import KEY, ORIGIN, START_MS, Log, event
 
@@ -189,6 +189,15 @@ def test_after_a_round_that_could_not_take_all_the_next_follows_without_a_knock(
 
     assert bell.announced == [0, 3, 6, 8]
     assert bell.waited == [0.25, 0, 0, 0.25]
+
+
+def test_where_several_come_together_it_gathers_them_and_one_alone_never_waits(log):
+    bell = Knocks(*(lambda count=count: bool(log.add(count)) for count in (1, 1, 3, 1, 1)))
+    rests = []
+    log.build(bell=bell, pause=rests.append).run(lambda: not bell.steps)
+
+    assert bell.announced == [0, 1, 2, 5, 6, 7]
+    assert rests == [GATHER_SECONDS]  # before the round after the one of three
 
 
 def test_half_a_head_that_does_not_read_is_refused_unless_a_round_was_cut_short(log):
