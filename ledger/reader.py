@@ -11,6 +11,7 @@ from typing import Literal
 
 from ledger.errors import NotInLog, StoreError
 from ledger.merkle import consistency_proof, inclusion_proof, inclusion_proofs
+from ledger.note import VerifierKey
 from ledger.receipt import Receipt, format_receipt
 from ledger.store import Store, View
 from ledger.tiles import TILE_BITS, TILE_WIDTH, format_bundle, read_leaf_hashes, tile_reader
@@ -89,6 +90,11 @@ class LogReader:
             if not 0 <= old_size <= new_size:
                 raise NotInLog(f"a tree of {new_size} entries does not continue one of {old_size}")
             return consistency_proof(old_size, new_size, tile_reader(view.read_tile, new_size))
+
+    def newest_cosignature(self, witness: VerifierKey) -> tuple[int, int] | None:
+        """Return (size, POSIX seconds) of what a witness cosigned last; None before the first."""
+        with self._store.view() as view:
+            return view.newest_cosignature(witness.format())
 
     def newest_witnessed(self) -> Witnessed | None:
         """Return the newest checkpoint that a quorum of witnesses cosigned; None before the first."""

@@ -27,7 +27,9 @@ from ledger.store import Overtaken, Pending, Round, Store, Tree, View
 from ledger.tiles import TILE_BITS, TILE_WIDTH, RightEdge, partial_width, row_hash, split_hashes, tile_reader
 
 MAX_ROUND = 4096  # entries; bounds the memory of a round and the time that others wait for its commit
-GATHER_SECONDS = 0.006  # after a round that took several, others are on their way: a round costs the same for all of them
+GATHER_SECONDS = (
+    0.006  # after a round that took several, others are on their way: a round costs the same for all of them
+)
 IDLE_SECONDS = 0.25  # a knock wakes the sequencer at once; this finds what nobody knocked for
 MAX_AHEAD_MS = 10_000  # an event that states a later time than this is refused at the door, so some clock is wrong
 

@@ -22,6 +22,7 @@ PUBLIC_FILES = {
     "log.tile",
     "log.keys",
     "log.policy",
+    "log.notice",
 }  # for everybody and every cache, as c2sp.org/tlog-tiles asks
 DOCUMENTS = ("patient.document_file", "doctor.document")
 OURS = ("default-src 'self'", "object-src 'none'", "base-uri 'none'", "form-action 'self'")

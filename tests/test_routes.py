@@ -77,7 +77,7 @@ GET /ledger/ log.ledger
 GET /ledger/checkpoint log.checkpoint
 GET /ledger/checkpoints log.checkpoints
 GET /ledger/keys log.keys
-GET /ledger/notices/<int:nth>.tlog-proof log.notice
+GET /ledger/notices/<nth>.tlog-proof log.notice
 GET /ledger/policy log.policy
 GET /ledger/tile/<path:path> log.tile
 GET /ledger/wall log.wall

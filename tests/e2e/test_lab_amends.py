@@ -79,7 +79,7 @@ def at_work(road: Road, name: str) -> Page:
 def read_visit(road: Road) -> Page:
     """Open the newest visit on the phone."""
     road.phone.goto(f"{road.base}/records")
-    road.phone.locator("a[href*='/records/']").first.click()
+    road.phone.locator("a[href*='/records/']:not([href*='person='])").first.click()
     road.phone.wait_for_load_state("load")
     return road.phone
 

@@ -57,7 +57,7 @@ def test_the_desk_stops_a_session_and_a_patient_moves_with_one_tap(
     desk.go("/staff/desk/sessions")
     desk.press(f"a[href$='/sessions/{site.open_now}/stop']")
     desk.page.locator("input[value=emergency]").check()
-    desk.page.locator("main form button[type=submit]").click()
+    desk.page.locator("form[action$='/stop'] button[type=submit]").click()
     desk.page.get_by_role("alertdialog").get_by_role("button").last.click()
     expect(desk.page.locator("main li.ih-row")).to_have_count(2)
     desk.see()

@@ -25,7 +25,12 @@ class Watched:
         self.context.set_default_timeout(15_000)
         self.context.add_init_script(REPORTS_VIOLATIONS)
         self.complaints: list[str] = []
-        self.context.on("console", lambda m: self.complaints.append(f"{m.type}: {m.text}") if m.type != "log" else None)
+        self.context.on(
+            "console",
+            lambda m: (
+                self.complaints.append(f"{m.type}: {m.text} {m.location.get('url')}") if m.type != "log" else None
+            ),
+        )
         self.context.on("weberror", lambda e: self.complaints.append(f"script: {e.error}"))
 
     def page(self) -> Page:

@@ -132,7 +132,7 @@ def test_without_root_the_one_line_to_run_is_printed(
 ) -> None:
     monkeypatch.setattr(browser, "missing_packages", lambda: ["chromium", "redis-server"])
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    assert browser.main() == 1
+    assert browser.bring(browser.missing_packages) == 1
     said = capsys.readouterr().out
     assert said.count("\n") == 1
     assert "chromium" in said and "redis" in said

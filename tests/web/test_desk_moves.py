@@ -37,7 +37,7 @@ def serving(ward):
 # Opening
 
 
-def test_opening_a_row_shows_who_it_is_and_is_one_disclosure_without_a_reason(doors, ward):
+def test_opening_a_row_shows_who_it_is_and_is_one_disclosure_on_the_ground_of_the_clinic(doors, ward):
     who = ward.person("欧阳娜娜")
     visit = ward.booked(who)
     desk = doors.staff(ward.desk)
@@ -46,7 +46,7 @@ def test_opening_a_row_shows_who_it_is_and_is_one_disclosure_without_a_reason(do
     assert "欧阳娜娜" in page and "已核对证件" in page
     opened = [own for kind, own in ward.events(who.ref) if kind == "identity.opened"]
     assert len(opened) == 1
-    assert opened[0]["purpose"] == "desk_board" and "reason" not in opened[0]
+    assert (opened[0]["purpose"], opened[0]["reason"]) == ("desk_board", "clinic")
 
 
 def test_the_boards_script_gets_the_part_about_the_visit_and_never_the_name_in_the_title(doors, ward):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -86,7 +87,10 @@ def test_a_patient_prints_a_receipt_to_show_and_nobody_reads_there_whose_it_is(
     ward.booked(who)
     phone = doors.phone(who)
     event_id = re.search(r'href="/receipts/([0-9a-f-]{36})"', phone.get("/receipts").text).group(1)
-    assert f"/receipts/{event_id}/paper" in phone.get(f"/receipts/{event_id}").text
+    deadline = time.monotonic() + 60
+    while f"/receipts/{event_id}/paper" not in phone.get(f"/receipts/{event_id}").text:  # once it is sealed
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
     with served(app) as base:
         cookie = ("mz_patient", ward.token("patient", who.actor.ref), "/")
         words = paper_of(chromium, base, cookie, f"/receipts/{event_id}/paper", tmp_path / "mine.png")
