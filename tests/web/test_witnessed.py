@@ -135,12 +135,11 @@ def test_a_policy_that_makes_no_sense_stops_the_start_with_a_sentence(var, clock
         create_app(settings_in(var, WITNESS_POLICY=str(var / "policy")), clock)
 
 
-def test_the_ledgers_page_shows_each_witness_of_the_policy_and_what_it_cosigned_last(phone, app, ward, var, hospital):  # noqa: F811
+def test_the_ledgers_page_shows_each_witness_of_the_policy_and_what_it_cosigned_last(app, ward, var, hospital):
     ward.person("李明")
     sealed(var, hospital)
-    before = app.test_client().get("/ledger/").text
-    assert WITNESS.name in before and OTHER.name in before and "10.1.2.3" not in before
-    size = witness(hospital)
-    after = app.test_client().get("/ledger/").text
-    assert "2026年9月21日" in after or "9月21日" in after
-    assert "2026" not in before.split(OTHER.name)[1].split("</tr>")[0] and str(size) in after
+    before = app.test_client().get("/ledger/")
+    assert before.status_code == 200 and "9月21日" not in before.text and "10.1.2.3" not in before.text
+    assert WITNESS.name in before.text and OTHER.name in before.text
+    witness(hospital)
+    assert "9月21日" in app.test_client().get("/ledger/").text  # the instant that `witness` gives its cosignature
