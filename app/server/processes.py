@@ -24,6 +24,7 @@ FIRST_WAIT_SECONDS = 0.1
 LONGEST_WAIT_SECONDS = 5.0
 STEADY_AFTER_SECONDS = 20.0
 GRACE_SECONDS = 8.0
+LAST_WORDS_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -137,12 +138,18 @@ class Supervisor:
         )
         child.started_at = time.monotonic()
         assert process.stdout and process.stderr  # noqa: S101 -- as asked for above
-        for stream, is_error in ((process.stdout, False), (process.stderr, True)):
+        readers = [
             self._thread(lambda s=stream, e=is_error: self._output.follow(program.name, s, is_error=e))  # type: ignore[misc]
-        self._thread(lambda: self._watch(child, process))
+            for stream, is_error in ((process.stdout, False), (process.stderr, True))
+        ]
+        self._thread(lambda: self._watch(child, process, readers))
 
-    def _watch(self, child: Child, process: subprocess.Popen[str]) -> None:
+    def _watch(self, child: Child, process: subprocess.Popen[str], readers: Sequence[threading.Thread]) -> None:
         process.wait()
+        for (
+            reader
+        ) in readers:  # its last words come before what is said of its end; what it left behind may hold the pipe
+            reader.join(LAST_WORDS_SECONDS)
         self._news.put(lambda: self._ended(child, process))
 
     def _ended(self, child: Child, process: subprocess.Popen[str]) -> None:
@@ -189,8 +196,10 @@ class Supervisor:
         os.close(self._held)
 
     @staticmethod
-    def _thread(work: Callable[[], None]) -> None:
-        threading.Thread(target=work, daemon=True).start()
+    def _thread(work: Callable[[], None]) -> threading.Thread:
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+        return thread
 
 
 def reason(status: int) -> str:

@@ -47,6 +47,7 @@ def sign_in(page: Page, site: LiveSite, login: str, pin: str) -> None:
     page.locator("#pin").fill(pin)
     page.get_by_role("button", name="设 PIN").click()
     expect(page.get_by_role("button", name="换 PIN")).to_be_visible()
+    page.wait_for_load_state("load")  # the page is seen before its script watches over touches
 
 
 def leave_for_five_minutes(page: Page) -> None:

@@ -71,7 +71,7 @@ class Site:
         return self
 
     def said(self) -> str:
-        return self.words.read_text()
+        return self.words.read_text(errors="replace")  # half a character may be on its way
 
     def status(self, path: str = "/healthz") -> int:
         """The HTTP status of a page, 0 when nothing answers."""
