@@ -31,7 +31,7 @@ def create_app(settings: Settings | None = None, clock: Callable[[], datetime] |
     from flask import Flask
 
     from app import chores, cli, logs
-    from app.web import browser, doors, errors, house, i18n, limits, login, metrics
+    from app.web import browser, doors, errors, house, i18n, limits, login, metrics, sound_text
     from ledger.stores.engine import GateBusy
 
     settings = settings or read_settings(os.environ, ROOT)
@@ -51,6 +51,7 @@ def create_app(settings: Settings | None = None, clock: Callable[[], datetime] |
     logs.init_logs(app)
     house.init_house(app, lambda: build_house(settings, clock or settings.now))
     login.init_login(app)
+    sound_text.init_sound_text(app)
     browser.init_browser(app)
     i18n.init_i18n(app)
     limits.init_limits(app, settings.redis_url)

@@ -326,7 +326,13 @@ class ReceiptPending(Conflict):
     is_recorded = False
 
 
-# Calls of the mini-program
+# Texts and calls
+
+
+class TextUnusable(BadInput):
+    """A text holds a character that no text has (NUL); `field` names where."""
+
+    code = "text_unusable"
 
 
 class BodyUnreadable(BadInput):

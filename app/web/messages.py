@@ -186,6 +186,7 @@ WORDS: dict[str, Callable[[Facts], Said]] = {
     "name_characters": lambda f: Said(_("姓名第 %(n)s 个字不能用，按证件重新填写。", n=f.get("position"))),
     # Calls of the mini-program
     "body_unreadable": lambda f: Said(_("请求内容读不出来"), _("更新小程序后再试一次。")),
+    "text_unusable": lambda f: Said(_("内容里有不能使用的字符，没有保存"), _("返回上一页，把内容重新输入一遍，不要粘贴，再提交。")),
     "body_type": lambda f: Said(_("请求内容要用 JSON"), _("更新小程序后再试一次。")),
     "fields_wrong": lambda f: Said(_("有些内容需要修改"), _("看看这几项：%(fields)s。", fields=f.get("fields", ""))),
     "proof_wrong": lambda f: Said(_("这个码不对或已过期"), _("可以重新获取，或到前台再要一个。")),

@@ -23,7 +23,7 @@ def test_no_address_leads_off_this_site_or_stops_the_page(app, address):
     client = app.test_client()
     for path in ("/language/en", "/sign-in"):
         answer = client.get(path, query_string={"next": address})
-        assert answer.status_code in (200, 303)
+        assert answer.status_code in ((400,) if "\x00" in address else (200, 303))
         assert answer.headers.get("Location", "/") == "/"
 
 

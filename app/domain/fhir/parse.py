@@ -103,6 +103,8 @@ def parse_json(data: bytes) -> Resource:
     _check_depth(value)
     if _MAY_BE_HALF.search(text) and _SURROGATE.search(content_of(value).replace("\\\\", "")):
         raise BrokenFHIR("half a surrogate pair")
+    if "\\u0000" in text and "\\u0000" in content_of(value).replace("\\\\", ""):
+        raise BrokenFHIR("NUL in a text")  # datatypes, string: no character below 32 but tab and line ends
     return value
 
 

@@ -1,0 +1,77 @@
+"""NUL is refused with words wherever a text comes in: PostgreSQL would refuse it later, without any."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from sqlalchemy import func, select
+
+from app.models import Event
+from tests.browsing import Browser
+
+WORDS = "内容里有不能使用的字符"
+
+
+def test_a_form_with_nul_is_refused_in_words_and_nothing_is_recorded(doors, ward, reading):
+    who = ward.person()
+    phone = doors.phone(who)
+    phone.get("/people/new")
+    before = _events(reading)
+    for field in ("name", "a\x00field"):
+        answer = phone.post("/people/new", **{"document": "passport", field: "Anna\x00Smith"})
+        assert (answer.status_code, WORDS in answer.text) == (400, True)
+        assert "Smith" not in answer.text
+    assert _events(reading) == before
+
+
+def test_a_form_with_files_may_bring_bytes_but_no_nul_in_its_fields(doors, ward):
+    phone = doors.phone(ward.person())
+    phone.get("/me")
+
+    def send(**fields) -> int:
+        body = {"csrf_token": phone.token, "file": (io.BytesIO(b"\x00\x01"), "receipt.tlog-proof"), **fields}
+        return phone.client.post("/me/nothing", data=body, content_type="multipart/form-data").status_code
+
+    assert (send(words="fine"), send(words="a\x00")) == (404, 400)
+
+
+def test_a_nurse_reads_it_in_english_and_keeps_the_way_on(doors, ward):
+    desk = doors.staff(ward.desk)
+    desk.get("/language/en?next=/staff/desk/")
+    answer = desk.post("/staff/desk/find", find="A\x00")
+    assert answer.status_code == 400
+    assert "cannot be used" in answer.text
+
+
+def test_a_query_with_nul_is_refused_in_words(app):
+    answer = Browser(app).get("/sign-in?next=/a%00b")
+    assert (answer.status_code, WORDS in answer.text) == (400, True)
+
+
+def test_an_address_with_nul_is_the_address_of_nothing(app, doors, ward):
+    phone = doors.phone(ward.person())
+    assert [phone.get(path).status_code for path in ("/receipts/%00", "/visits/a%00b")] == [404, 404]
+
+
+def test_a_call_with_nul_is_refused_in_json(li):
+    answer = li.call("GET", "/sessions?department=%00&day=2026-03-02")
+    assert (answer.status_code, answer.get_json()["code"], answer.get_json()["field"]) == (
+        422,
+        "fields_wrong",
+        "department",
+    )
+    answer = li.client.post("/api/v1/login", data=rb'{"code": "a\u0000b"}', content_type="application/json")
+    assert (answer.status_code, answer.get_json()["code"]) == (400, "body_unreadable")
+
+
+@pytest.mark.parametrize("path", ["/fhir/R4/Patient?name=a%00b", "/fhir/R4/Observation?code=%00"])
+def test_a_search_with_nul_is_answered_with_an_outcome(app, path):
+    answer = app.test_client().get(path)
+    assert answer.status_code == 400
+    assert answer.get_json()["resourceType"] == "OperationOutcome"
+
+
+def _events(reading) -> int:
+    with reading() as session:
+        return int(session.scalar(select(func.count()).select_from(Event)) or 0)
