@@ -1,8 +1,11 @@
 """Signed notes and keys: published values, and every way of changing them."""
 
 import base64
+import hashlib
+from contextlib import nullcontext
 
 import pytest
+from Crypto.Signature import eddsa
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,6 +28,7 @@ PUBLISHED = KNOWN["signed_note"]
 LOG = SigningKey("log.example/one", bytes(32))
 OTHER = SigningKey("log.example/two", bytes([1]) * 32)
 ORDER = 2**252 + 27742317777372353535851937790883648493  # of the group of Ed25519, RFC 8032, 5.1
+OF_ORDER_EIGHT = "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a"
 
 
 @pytest.mark.parametrize("note", PUBLISHED, ids=[note["source"] for note in PUBLISHED])
@@ -186,6 +190,32 @@ def test_a_public_key_that_is_no_point_or_a_second_spelling_of_one_is_refused():
     for length in (0, 31, 33):
         with pytest.raises(MalformedKey):
             VerifierKey("name", bytes(length))
+
+
+def test_a_signature_that_holds_only_with_the_cofactor_is_refused():
+    """Who holds a log's key can add a point of order 8 to R. Go, OpenSSL and browsers refuse what comes of it; so must we."""
+    seed = LOG.seed
+    half = int.from_bytes(hashlib.sha512(seed).digest()[:32], "little")
+    secret = half & (1 << 254) - 8 | 1 << 254
+    base = eddsa.import_public_key(b"\x58" + b"\x66" * 31).pointQ
+    odd = eddsa.import_public_key(bytes.fromhex(OF_ORDER_EIGHT)).pointQ
+    for twist, holds in ((odd.point_at_infinity(), True), (odd, False), (odd + odd, False), (odd * 4, False)):
+        x, y = (base * 1234567890 + twist).xy
+        r = int(y | (x & 1) << 255).to_bytes(32, "little")
+        h = int.from_bytes(hashlib.sha512(r + LOG.verifier_key.public_key + b"text\n").digest(), "little") % ORDER
+        signature = r + ((1234567890 + h * secret) % ORDER).to_bytes(32, "little")
+        eddsa.new(eddsa.import_public_key(LOG.verifier_key.public_key), "rfc8032").verify(b"text\n", signature)
+        with nullcontext() if holds else pytest.raises(VerificationError):
+            LOG.verifier_key.verify(b"text\n", signature)
+
+
+@pytest.mark.parametrize(
+    "point", [OF_ORDER_EIGHT, "01" + "00" * 31, "00" * 32, "00" * 31 + "80", "ec" + "ff" * 30 + "7f"]
+)
+def test_a_key_that_everybody_can_sign_with_is_refused(point):
+    """A point of small order: whatever h is, S = 0 with the right R holds for one message in eight at least."""
+    with pytest.raises(MalformedKey):
+        VerifierKey("name", bytes.fromhex(point))
 
 
 def test_keys_of_kinds_we_cannot_check_are_told_apart():
