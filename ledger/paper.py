@@ -12,6 +12,7 @@ from ledger.errors import MalformedReceipt
 from ledger.receipt import MAX_RECEIPT_BYTES
 
 VERSION = "1"
+MAX_DIGITS = 7089  # the largest code there is holds no more (ISO/IEC 18004)
 _GROUP = 6  # bytes in fifteen digits: what a number of JavaScript still holds exactly
 _DIGITS = (0, 3, 5, 8, 10, 13, 15)  # for so many bytes
 
@@ -26,9 +27,9 @@ def format_paper(receipt: bytes) -> str:
 
 def parse_paper(digits: str) -> bytes:
     """Return the file of the receipt that `digits` stand for, nothing verified. Raises MalformedReceipt."""
-    if not re.fullmatch(rf"{VERSION}[0-9]+", digits, re.ASCII):
+    if len(digits) > MAX_DIGITS or not re.fullmatch(rf"{VERSION}[0-9]+", digits, re.ASCII):
         raise MalformedReceipt("not the digits of a receipt")
-    packed = b""
+    packed = bytearray()
     for start in range(1, len(digits), _DIGITS[_GROUP]):
         group = digits[start : start + _DIGITS[_GROUP]]
         try:
@@ -37,10 +38,10 @@ def parse_paper(digits: str) -> bytes:
             raise MalformedReceipt(f"digits {start} to {start + len(group)} stand for no bytes") from e
     reader = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
-        receipt = reader.decompress(packed, MAX_RECEIPT_BYTES)
+        receipt = reader.decompress(packed, MAX_RECEIPT_BYTES + 1)  # a few bytes may say that they unpack to gigabytes
     except zlib.error as e:
         raise MalformedReceipt(f"the digits do not unpack: {e}") from e
-    if not reader.eof or reader.unused_data:
+    if not reader.eof or reader.unused_data or len(receipt) > MAX_RECEIPT_BYTES:
         raise MalformedReceipt(
             "the digits end early, or go on after the receipt, or unpack to more than a receipt can be"
         )

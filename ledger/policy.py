@@ -48,15 +48,10 @@ class Policy:
 
 def is_met(policy: Policy, cosigners: Collection[VerifierKey]) -> bool:
     """Tell whether these keys are enough of a quorum."""
-
-    def has_cosigned(name: str) -> bool:
-        if name in policy.groups:
-            group = policy.groups[name]
-            return sum(map(has_cosigned, group.members)) >= group.threshold
-        key = policy.witnesses[name]
-        return key is not None and key in cosigners
-
-    return not policy.asks_for_witnesses or has_cosigned(policy.quorum)
+    cosigned = {name: key is not None and key in cosigners for name, key in policy.witnesses.items()}
+    for name, group in policy.groups.items():  # a group's members stand above it: no depth of groups exhausts the stack
+        cosigned[name] = sum(cosigned[member] for member in group.members) >= group.threshold
+    return not policy.asks_for_witnesses or cosigned[policy.quorum]
 
 
 def public_policy(data: bytes) -> str:

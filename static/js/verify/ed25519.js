@@ -18,6 +18,24 @@
     return false;
   }
 
+  /* The y of the points whose order divides eight: with such a key everybody can sign. */
+  const WEAK = [
+    "00".repeat(32),
+    "01" + "00".repeat(31),
+    "ec" + "ff".repeat(30) + "7f",
+    "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+    "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"
+  ];
+
+  /* Tells whether 32 bytes can be a key: y in its one spelling (RFC 8032, 5.1.3), and no key of everybody's. */
+  MZ.isPublicKey = function (bytes) {
+    const y = Uint8Array.from(bytes);
+    y[31] &= 0x7f;
+    const text = MZ.hex(y);
+    const isBelowPrime = !/^(ed|ee|ef|f.)(ff){30}7f$/.test(text);
+    return bytes.length === 32 && isBelowPrime && WEAK.indexOf(text) < 0;
+  };
+
   const foreseen = {}; // question -> answer, the browser's own or ours
 
   function nameOf(publicKey, message, signature) {

@@ -41,8 +41,11 @@
     this.out.push(byte);
   };
 
-  /* Returns the code of section 3.2.2 for these lengths: how many codes have each length, and their symbols in order. */
-  function makeCode(lengths) {
+  /*
+   * Returns the code of section 3.2.2 for these lengths: how many codes have each length, and their symbols in order. As in
+   * zlib, a code uses all the room there is, or has no symbol at all, or `mayBeSingle` and it has one of a single bit.
+   */
+  function makeCode(lengths, mayBeSingle) {
     const counts = new Array(LONGEST_CODE + 1).fill(0);
     const symbols = [];
     let left = 1;
@@ -59,6 +62,9 @@
           symbols.push(symbol);
         }
       });
+    }
+    if (left > 0 && symbols.length > 0 && !(mayBeSingle && symbols.length === 1 && counts[1] === 1)) {
+      refuse();
     }
     return { counts: counts, symbols: symbols };
   }
@@ -119,7 +125,7 @@
     const lengths = Array.from({ length: 288 }, function (unused, symbol) {
       return symbol < 144 ? 8 : symbol < 256 ? 9 : symbol < 280 ? 7 : 8;
     });
-    return [makeCode(lengths), makeCode(new Array(30).fill(5))];
+    return [makeCode(lengths, false), makeCode(new Array(32).fill(5), false)]; // the last two of which nothing may use
   }
 
   Reader.prototype.readCodes = function () {
@@ -127,10 +133,13 @@
     const distanceCount = this.bits(5) + 1;
     const orderCount = this.bits(4) + 4;
     const orderLengths = new Array(19).fill(0);
+    if (lengthCount > 286 || distanceCount > 30) {
+      refuse();
+    }
     for (let i = 0; i < orderCount; i += 1) {
       orderLengths[ORDER[i]] = this.bits(3);
     }
-    const code = makeCode(orderLengths);
+    const code = makeCode(orderLengths, false);
     const lengths = [];
     while (lengths.length < lengthCount + distanceCount) {
       const symbol = this.symbol(code);
@@ -150,7 +159,7 @@
     if (lengths.length > lengthCount + distanceCount || !lengths[256]) {
       refuse();
     }
-    return [makeCode(lengths.slice(0, lengthCount)), makeCode(lengths.slice(lengthCount))];
+    return [makeCode(lengths.slice(0, lengthCount), true), makeCode(lengths.slice(lengthCount), true)];
   };
 
   /* Returns what `bytes` unpack to, at most `limit` bytes of it; throws MZ.Malformed for anything else than one whole stream. */

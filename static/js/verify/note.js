@@ -27,10 +27,15 @@
     if (!isName(name) || typeAndKey.length !== 33 || (type !== ED25519 && type !== COSIGNATURE)) {
       throw new MZ.Malformed("key");
     }
-    if (keyID(name, typeAndKey) !== id) {
+    if (keyID(name, typeAndKey) !== id || !MZ.isPublicKey(typeAndKey.subarray(1))) {
       throw new MZ.Malformed("key");
     }
     return { name: name, id: id, type: type, publicKey: typeAndKey.subarray(1) };
+  };
+
+  /* The four bytes of an ID are too few to tell keys apart: whoever tries long enough makes a second key with the same. */
+  MZ.sameKey = function (key, other) {
+    return key.name === other.name && key.type === other.type && MZ.equal(key.publicKey, other.publicKey);
   };
 
   function parseSignature(line) {
@@ -83,27 +88,30 @@
     return question !== null && MZ.isEd25519(question.publicKey, question.message, question.signature);
   }
 
-  function keyOf(signature, keys) {
-    return keys.find(function (known) {
+  function keysOf(signature, keys) {
+    return keys.filter(function (known) {
       return known.name === signature.name && known.id === signature.id;
     });
   }
 
   /* Returns what the signatures of a note by these keys ask about, for a browser that answers by itself. */
   MZ.questionsOfNote = function (note, keys) {
-    return note.signatures
-      .map(function (signature) {
-        const key = keyOf(signature, keys);
-        return key ? questionOf(key, note.text, signature.bytes) : null;
-      })
-      .filter(Boolean);
+    return note.signatures.reduce(function (questions, signature) {
+      return questions.concat(
+        keysOf(signature, keys)
+          .map(function (key) {
+            return questionOf(key, note.text, signature.bytes);
+          })
+          .filter(Boolean)
+      );
+    }, []);
   };
 
   /* Returns when a witness says that it cosigned, in Unix seconds: the newest of its lines. */
   MZ.cosignedAt = function (note, key) {
     return Math.max.apply(null, note.signatures
       .filter(function (signature) {
-        return keyOf(signature, [key]) && signature.bytes.length === 72;
+        return keysOf(signature, [key]).length > 0 && signature.bytes.length === 72;
       })
       .map(function (signature) {
         return timeOf(signature.bytes) || 0;
@@ -117,12 +125,11 @@
   MZ.checkSignatures = function (note, keys) {
     const found = { good: [], bad: [], unknown: 0 };
     note.signatures.forEach(function (signature) {
-      const key = keyOf(signature, keys);
-      if (!key) {
-        found.unknown += 1;
-      } else {
+      const named = keysOf(signature, keys);
+      found.unknown += named.length === 0 ? 1 : 0;
+      named.forEach(function (key) {
         (isGood(key, note.text, signature.bytes) ? found.good : found.bad).push(key);
-      }
+      });
     });
     return found;
   };

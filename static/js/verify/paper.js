@@ -7,6 +7,7 @@
   const VERSION = "1";
   const LARGEST = 1 << 20; // bytes of a receipt
   const DIGITS = [0, 3, 5, 8, 10, 13, 15]; // for so many bytes; fifteen digits fit into a number of JavaScript
+  const MOST = 7089; // the largest code there is holds no more (ISO/IEC 18004)
   const FEWEST = 100; // a telephone number is not a receipt
 
   /* Returns the bytes that a code's digits stand for: six at a time, the higher first, in fifteen digits. */
@@ -32,7 +33,7 @@
    */
   MZ.receiptOfCode = function (text) {
     const digits = text.trim().replace(/^[a-z]+:\/\/[^#]*#/i, "").replace(/[\s-]+/g, "");
-    if (digits.length < FEWEST || !/^[0-9]+$/.test(digits) || digits[0] !== VERSION) {
+    if (digits.length < FEWEST || digits.length > MOST || !/^[0-9]+$/.test(digits) || digits[0] !== VERSION) {
       return null;
     }
     try {

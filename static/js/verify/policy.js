@@ -17,11 +17,12 @@
 
   function Reader() {
     this.logs = [];
-    this.witnesses = {}; // name -> key; null for a key of a kind that cannot be checked here, which never counts
-    this.groups = {};
+    this.witnesses = Object.create(null); // "__proto__" is a name like any other. name -> key; null for a key of a kind that cannot be checked here, which never counts
+    this.groups = Object.create(null);
+    this.order = []; // the names of the groups, as they follow each other
     this.quorum = null;
-    this.members = {};
-    this.seen = { log: {}, witness: {} };
+    this.members = Object.create(null);
+    this.seen = { log: Object.create(null), witness: Object.create(null) };
   }
 
   function has(object, name) {
@@ -41,6 +42,9 @@
   /* Returns the key, or null for one of another algorithm. The same key twice would let one witness count twice. */
   Reader.prototype.key = function (kind, text, type) {
     const typeAndKey = MZ.parseBase64(text.split("+").slice(2).join("+"));
+    if (typeAndKey.length === 0) {
+      refuse();
+    }
     const isOurs = typeAndKey[0] === MZ.ED25519 || typeAndKey[0] === COSIGNATURE;
     const key = isOurs ? MZ.parseKey(text) : null;
     const bare = isOurs ? MZ.hex(key.publicKey) : MZ.hex(typeAndKey);
@@ -84,6 +88,7 @@
     } else if (kind === "group" && size >= 3) {
       this.requireNew(words[1]);
       this.groups[words[1]] = this.group(words[2], words.slice(3));
+      this.order.push(words[1]);
     } else if (kind === "quorum" && size === 2 && this.quorum === null) {
       if (words[1] !== NO_QUORUM && !this.isKnown(words[1])) {
         refuse();
@@ -94,7 +99,7 @@
     }
   };
 
-  /* Returns {logs, witnesses, groups, quorum} of a policy's text; throws MZ.Malformed. */
+  /* Returns {logs, witnesses, groups, order, quorum} of a policy's text; throws MZ.Malformed. */
   MZ.parsePolicy = function (text) {
     const reader = new Reader();
     const lines = text.split("\n");
@@ -110,36 +115,35 @@
     if (reader.quorum === null) {
       refuse();
     }
-    return { logs: reader.logs, witnesses: reader.witnesses, groups: reader.groups, quorum: reader.quorum };
+    return { logs: reader.logs, witnesses: reader.witnesses, groups: reader.groups, order: reader.order, quorum: reader.quorum };
   };
 
   MZ.asksForWitnesses = function (policy) {
     return policy.quorum !== NO_QUORUM;
   };
 
-  function sameKey(key, other) {
-    return key.name === other.name && key.id === other.id;
-  }
-
   /* Returns the names, as the policy has them, of the witnesses whose keys are among `keys`. */
   MZ.namesOf = function (policy, keys) {
     return Object.keys(policy.witnesses).filter(function (name) {
       const key = policy.witnesses[name];
       return key !== null && keys.some(function (other) {
-        return sameKey(key, other);
+        return MZ.sameKey(key, other);
       });
     });
   };
 
   /* Tells whether these witnesses, by name, are enough of the policy's quorum. */
   MZ.isMet = function (policy, names) {
-    function hasCosigned(name) {
-      if (!has(policy.groups, name)) {
-        return names.indexOf(name) >= 0;
-      }
-      const group = policy.groups[name];
-      return group.members.filter(hasCosigned).length >= group.threshold;
-    }
-    return !MZ.asksForWitnesses(policy) || hasCosigned(policy.quorum);
+    const cosigned = Object.create(null);
+    names.forEach(function (name) {
+      cosigned[name] = true;
+    });
+    policy.order.forEach(function (name) {
+      const group = policy.groups[name]; // its members stand above it: no depth of groups is too much for the stack
+      cosigned[name] = group.members.filter(function (member) {
+        return cosigned[member];
+      }).length >= group.threshold;
+    });
+    return !MZ.asksForWitnesses(policy) || Boolean(cosigned[policy.quorum]);
   };
 })((self.MZ = self.MZ || {}));

@@ -172,22 +172,18 @@
       key: key || null,
       witnesses: witnesses.length,
       cosigners: witnesses.map(function (known) {
-        return { name: known.name, id: known.id, at: MZ.cosignedAt(parts.note, known) };
+        return { name: known.name, id: known.id, key: known, at: MZ.cosignedAt(parts.note, known) };
       }),
       unknown: found.unknown
     };
   }
 
-  function sameKey(key) {
-    return function (other) {
-      return key.name === other.name && key.id === other.id;
-    };
-  }
-
   /* Enough of the policy's witnesses, and a log that the policy accepts. */
   function checkWitnesses(policy, signature) {
-    const names = MZ.namesOf(policy, signature.cosigners);
-    const isAccepted = policy.logs.length === 0 || (signature.key !== null && policy.logs.some(sameKey(signature.key)));
+    const names = MZ.namesOf(policy, signature.cosigners.map(function (cosigner) {
+      return cosigner.key;
+    }));
+    const isAccepted = policy.logs.length === 0 || (signature.key !== null && policy.logs.some(MZ.sameKey.bind(null, signature.key)));
     return { name: "witnesses", ok: isAccepted && MZ.isMet(policy, names), isAccepted: isAccepted, names: names };
   }
 
@@ -196,9 +192,9 @@
     const witnesses = Object.keys(policy ? policy.witnesses : {}).map(function (name) {
       return policy.witnesses[name];
     });
-    return witnesses.reduce(function (keys, key) {
-      return key === null || keys.some(sameKey(key)) ? keys : keys.concat(key);
-    }, vkeys.map(MZ.parseKey));
+    return vkeys.map(MZ.parseKey).concat(witnesses.filter(Boolean)).reduce(function (keys, key) {
+      return keys.some(MZ.sameKey.bind(null, key)) ? keys : keys.concat(key);
+    }, []);
   };
 
   function allHeld(steps) {
