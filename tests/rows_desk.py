@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from sqlalchemy import select
+
 from app.domain.actor import SYSTEM
-from app.models import ClinicSession
+from app.models import ClinicSession, PriorityGrant
 from app.services import planning, queueing
 from tests.rows import NOT_HERE, Objects, Row, _called, _in_room, _missed
 from tests.scene import Scene
@@ -14,7 +16,9 @@ def _favoured(scene: Scene) -> Objects:
     scene.ward.do(
         lambda s, *rest: queueing.grant_priority(s, scene.ward.desk, ticket, "care", "with_infant", "", *rest)
     )
-    return {"": {"favoured": ticket}}
+    with scene.ward.house.reading_session() as session:
+        grant = session.scalar(select(PriorityGrant.id).where(PriorityGrant.ticket_id == ticket))
+    return {"": {"favoured": ticket, "priority_grant": str(grant)}}
 
 
 def _pool(scene: Scene) -> Objects:
@@ -55,6 +59,8 @@ ROWS: dict[str, Row] = {
     "desk.put_back": Row({"ticket_id": "$missed"}, prepare=_missed, but=NOT_HERE),
     "desk.priority": Row({"ticket_id": "$ticket"}, {"ground": "care:with_infant"}, but=NOT_HERE),
     "desk.withdraw_priority": Row({"ticket_id": "$favoured"}, prepare=_favoured, but=NOT_HERE),
+    "desk.priority_note": Row({"ticket_id": "$favoured"}, prepare=_favoured, but=NOT_HERE),
+    "auditor.priority_note": Row({"grant_id": "$priority_grant"}, prepare=_favoured),
     "desk.move": Row({"ticket_id": "$ticket"}, {"to": "$elsewhere"}, prepare=_elsewhere, but=NOT_HERE),
     "desk.transfer": Row({"ticket_id": "$ticket"}, {"to": "$pool"}, prepare=_pool, but=NOT_HERE),
     "desk.to_tests": Row({"ticket_id": "$serving"}, prepare=_in_room, but=NOT_HERE),

@@ -33,8 +33,11 @@ OPENERS = {
         "app.services.fhir_sources",  # for an application, with its event
         "app.services.fhir_events",
         "app.services.takeout",  # for the account that takes it away
+        "app.services.shares",  # link and key, to who made it; reports and values by name, with their event
+        "app.services.share_openings",  # to whoever holds the link, with its event
         "app.services.erasure",  # whose record it is, said to themselves; whether a visit was a stay
         "app.services.corrections",
+        "app.services.priority_notes",  # to the desk and to an auditor, with its event
         "app.services.appeals",  # to whoever decides one, with its event
         "app.services.break_glass",  # a doctor's words, to the person and to whoever judges them, with its event
         "app.services.complaints",  # the own words; to whoever answers them, with its event
@@ -59,6 +62,7 @@ VAULT = {
     "app.services.audit_events",  # digests and entries of everything, and nothing that a payload holds
     "app.services.audit_rows",
     "app.services.takeout",  # the files of an archive, which are no row that an event names
+    "app.services.share_openings",  # what a link shows as it was, which is no row that an event names
     "app.services.totp",  # the secret of one-time codes, which is no row that an event names
     "app.web.transaction",
 }

@@ -6,7 +6,7 @@ from flask import Flask
 
 from tests.scene import routes
 
-ROLES = {"public", "patient", "app", "doctor", "desk", "lab", "pharmacist", "admin", "auditor", "screen"}
+ROLES = {"public", "patient", "app", "doctor", "desk", "lab", "pharmacist", "admin", "auditor", "screen", "share"}
 
 # Where whoever is not signed in, or whose page is locked, signs in.
 SIGNING_IN = {f"staff.{name}" for name in ("sign_in", "take_sign_in", "step", "take_step", "lock_page", "unlock")}
@@ -69,6 +69,10 @@ GET /fhir/R4/<kind> fhir.search
 GET /fhir/R4/<kind>/<its_id> fhir.read
 POST /fhir/R4/<kind>/_search fhir.search_by_post
 GET /fhir/R4/metadata fhir.metadata
+GET /fhir/shl/<token> fhir.shl_direct
+POST /fhir/shl/<token> fhir.shl_manifest
+GET /fhir/shl/<token>/file fhir.shl_file
+GET /fhir/shl/<token>/now fhir.shl_now
 POST /fhir/oauth/revoke fhir.revoke
 POST /fhir/oauth/token fhir.token
 GET /healthz health.healthz
@@ -84,6 +88,12 @@ GET /ledger/wall log.wall
 GET /me patient.me
 GET /me/apps smart.apps
 POST /me/apps/<grant_id>/withdraw smart.withdraw
+GET /me/shares patient.shares
+GET /me/shares/<share_id> patient.share
+POST /me/shares/<share_id>/stop patient.stop_share
+GET /me/shares/new patient.new_share
+POST /me/shares/new patient.make_share
+GET /share patient.open_share
 GET /me/takeout patient.takeouts
 POST /me/takeout patient.ask_takeout
 POST /me/takeout/<takeout_id>/fetch patient.fetch_takeout
@@ -200,7 +210,10 @@ GET /complaints/<complaint_id> patient.complaint
 GET /emergencies/<emergency_id> patient.emergency
 GET /staff/doctor/records doctor.readable
 GET /staff/doctor/records/<patient_ref> doctor.granted
+GET /staff/doctor/records/<patient_ref>/days doctor.granted_days
 GET /staff/doctor/records/<patient_ref>/now doctor.granted_now
+GET /staff/doctor/records/<patient_ref>/other/<record_id> doctor.granted_other
+GET /staff/doctor/records/<patient_ref>/visits/<visit_id> doctor.granted_visit
 GET /staff/doctor/emergency doctor.emergency
 POST /staff/doctor/emergency doctor.break_glass
 GET /staff/doctor/emergency/<emergency_id> doctor.emergency_record
@@ -211,6 +224,7 @@ GET /staff/auditor/emergencies/<emergency_id> auditor.emergency
 POST /staff/auditor/emergencies/<emergency_id>/judge auditor.judge
 GET /staff/auditor/complaints/<complaint_id> auditor.complaint
 POST /staff/auditor/complaints/<complaint_id>/answer auditor.answer
+GET /staff/auditor/priorities/<grant_id> auditor.priority_note
 GET /staff/auditor/events auditor.events
 GET /staff/auditor/events/<event_id> auditor.event
 GET /staff/auditor/events/<event_id>.tlog-proof auditor.event_file
@@ -245,6 +259,7 @@ POST /staff/desk/tickets/<ticket_id>/left desk.left
 POST /staff/desk/tickets/<ticket_id>/move desk.move
 POST /staff/desk/tickets/<ticket_id>/pass desk.pass_over
 POST /staff/desk/tickets/<ticket_id>/priority desk.priority
+GET /staff/desk/tickets/<ticket_id>/priority/note desk.priority_note
 POST /staff/desk/tickets/<ticket_id>/priority/withdraw desk.withdraw_priority
 POST /staff/desk/tickets/<ticket_id>/put-back desk.put_back
 POST /staff/desk/tickets/<ticket_id>/recall desk.recall

@@ -95,6 +95,7 @@ CATALOGUE: dict[str, EventType] = {
     "ticket.no_show": _act("ticket", "passes"),
     "ticket.priority_granted": _act("ticket", "priority", "reason"),
     "ticket.priority_withdrawn": _act("ticket", "priority"),
+    "priority_note.opened": _look("ticket", "count"),
     "ticket.away": _act("ticket"),
     "ticket.returned": _act("ticket"),
     "ticket.left": _act("ticket", "by"),

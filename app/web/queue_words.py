@@ -45,6 +45,7 @@ REASONS: Mapping[str, Words] = {
 TYPES: Mapping[str, Words] = {
     "ticket.priority_granted": lazy_gettext("给予优先"),
     "ticket.priority_withdrawn": lazy_gettext("优先取消了"),
+    "priority_note.opened": lazy_gettext("查看优先的说明"),
     "ticket.away": lazy_gettext("去做检查检验，号码保留"),
     "ticket.returned": lazy_gettext("检查检验回来，继续排队"),
     "ticket.left": lazy_gettext("离开，不再等候"),

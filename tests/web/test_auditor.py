@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from app.services import staff
+from app.services import queueing, staff
 from ledger.receipt import verify_receipt
 from tests.browsing import Browser
 from tests.web.test_receipts import sealed
@@ -99,3 +99,17 @@ def test_while_sealing_runs_there_is_no_banner(auditor, hospital):
     while hospital.bell.is_stalled():
         pass
     assert "存证暂停了" not in auditor.get("/staff/auditor/events").text
+
+
+def test_an_auditor_reads_why_a_class_was_granted_and_not_to_whom(auditor, ward):
+    ticket = ward.waiting()
+    who = ward.people[-1]
+    ward.do(queueing.grant_priority, ward.desk, ticket, "care", "other", "刚做完手术")
+    page = auditor.get("/staff/auditor/events?type=ticket.priority_granted")
+    event = auditor.get(ROW.search(page.text).group(1)).text
+    assert "刚做完手术" not in event
+    link = re.search(r'href="(/staff/auditor/priorities/[\w-]{22})"', event).group(1)
+    note = auditor.get(link).text
+    assert "刚做完手术" in note and "前台小周" in note and who.name not in note and who.ref not in note
+    kind, own = ward.events(who.ref)[-1]
+    assert kind == "priority_note.opened" and own["reason"] == "office" and own["purpose"] == "audit_review"

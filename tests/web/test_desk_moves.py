@@ -164,6 +164,42 @@ def test_priority_is_given_on_a_ground_and_its_note_stands_in_no_event(doors, wa
     assert next(row for row in board_of(ward).rows if row.ticket_id == ticket).priority is None
 
 
+def test_the_note_of_a_priority_is_read_on_a_page_of_its_own_and_that_stands_in_the_log(doors, ward):
+    ward.waiting()
+    ticket = ward.waiting()
+    desk = doors.staff(ward.desk)
+    assert desk.get(f"/staff/desk/tickets/{ticket}/priority/note").status_code == 404  # nobody granted anything
+    fields = {"clinic": ward.clinic, "ground": "care:other", "note": "刚做完手术<b>"}
+    desk.post(f"/staff/desk/tickets/{ticket}/priority", headers=PAGE, **fields)
+    who = next(row for row in board_of(ward).rows if row.ticket_id == ticket).patient_ref
+    row = desk.get(f"/staff/desk/visits/{visit_of(ward, ticket)}")
+    assert f"/staff/desk/tickets/{ticket}/priority/note" in row.text and "刚做完手术" not in row.text
+    for _again in range(2):
+        page = desk.get(f"/staff/desk/tickets/{ticket}/priority/note")
+        assert page.status_code == 200 and "刚做完手术&lt;b&gt;" in page.text and "前台小周" in page.text
+    opened = [own for kind, own in ward.events(who) if kind == "priority_note.opened"]
+    assert [own["detail"] for own in opened] == [{"ticket": "A002", "count": 1}]
+    assert opened[0]["reason"] == "clinic" and "手术" not in str(opened)
+
+
+def test_a_note_that_was_withdrawn_is_still_read_with_when_it_ended(doors, ward):
+    ticket = ward.waiting()
+    desk = doors.staff(ward.desk)
+    for what, fields in (("priority", {"ground": "care:with_infant"}), ("priority/withdraw", {})):
+        desk.post(f"/staff/desk/tickets/{ticket}/{what}", headers=PAGE, clinic=ward.clinic, **fields)
+    page = desk.get(f"/staff/desk/tickets/{ticket}/priority/note").text
+    assert "结束于" in page and "没有写说明" in page
+
+
+def test_a_colleague_elsewhere_or_another_day_reads_no_note(doors, ward, clock):
+    ticket = ward.waiting()
+    desk = doors.staff(ward.desk)
+    desk.post(f"/staff/desk/tickets/{ticket}/priority", headers=PAGE, clinic=ward.clinic, ground="care:with_infant")
+    clock.now += timedelta(days=2)
+    later = doors.staff(ward.desk).get(f"/staff/desk/tickets/{ticket}/priority/note")
+    assert later.status_code in (403, 404)
+
+
 @pytest.mark.parametrize("ground", ["", "care", "care:nonsense", "returning:back_from_tests", "care:other"])
 def test_priority_without_a_ground_is_refused_and_what_was_typed_stays(doors, ward, ground):
     ticket = ward.waiting()

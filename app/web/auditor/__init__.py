@@ -11,7 +11,7 @@ from flask_login import current_user
 
 from app.domain.actor import Actor
 from app.domain.errors import ReceiptPending
-from app.services import audit_log, queueing
+from app.services import audit_log, priority_notes, queueing
 from app.web import event_words
 from app.web.disclosing import disclosing
 from app.web.house import house
@@ -79,6 +79,7 @@ def event(event_id: str) -> Any:
         own=json.dumps(found.own, ensure_ascii=False, indent=2, sort_keys=True),
         words=event_words,
         is_of_house=found.own["subject"] is None,
+        grants=priority_notes.named_in(found.own),
     )
 
 

@@ -10,8 +10,8 @@ from flask_babel import gettext as _
 from app.domain.break_glass import MOST_CHARACTERS, Verdict
 from app.domain.complaints import MOST_CHARACTERS as MOST_ANSWER
 from app.domain.complaints import Outcome, WordsMissing, parse_words
-from app.services import break_glass, complaints
-from app.web import event_words
+from app.services import break_glass, complaints, priority_notes
+from app.web import event_words, queue_words
 from app.web.access_words import OUTCOMES, REASONS, VERDICTS
 from app.web.auditor import auditor, bp, record_once
 from app.web.disclosing import disclosing
@@ -64,6 +64,19 @@ def judge(emergency_id: str) -> Any:
         a.answer = see_other("auditor.reviews")
     flash(_("结论已记下，患者会看到。"), "success")
     return a.sealed()
+
+
+@bp.get("/priorities/<grant_id>")
+@staff_required("auditor")
+@disclosing
+def priority_note(grant_id: str) -> Any:
+    """Who gave which class and why, the sealed note with it, and not to whom."""
+    record_once()
+    with act(auditor(), is_keyed=False) as a:
+        found = priority_notes.one(a.session, a.actor, grant_id, a.now)
+    return render_template(
+        "auditor/priority_note.html", notes=[found], classes=queue_words.CLASSES, reasons=queue_words.REASONS
+    )
 
 
 @bp.get("/complaints/<complaint_id>")
