@@ -6,6 +6,7 @@ import gc
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -56,7 +57,8 @@ def load(house: House, path: Path, source: str, progress: Callable[[int, int], N
     """Load a file or folder, a few people a transaction and each with an event of their own; a run that ends half way is simply run
     again."""
     started = time.monotonic()
-    report = Report(gather(path))
+    with _without_collecting():
+        report = Report(gather(path))
     groups = list(report.batch.groups.values())
     gc.freeze()  # what was read lives to the end: the collector need not walk through it again and again
     try:
@@ -68,6 +70,18 @@ def load(house: House, path: Path, source: str, progress: Callable[[int, int], N
         gc.unfreeze()
     report.seconds = time.monotonic() - started
     return report
+
+
+@contextmanager
+def _without_collecting() -> Iterator[None]:
+    """Leave the collector off while files are read: nothing of them goes, and it would look at all of it after every few."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _portions(groups: Sequence[Group]) -> Iterator[list[Group]]:
@@ -92,10 +106,7 @@ def _load_together(house: House, groups: Sequence[Group], index: Index, source: 
     if any(refs):
         house.vault.welcome_new([ref for ref in refs if ref])
     with house.writing_session() as session:
-        return [
-            fhir_import.load_person(session, SYSTEM, group, index, house.clock(), source=source, ref=ref)
-            for group, ref in zip(groups, refs, strict=True)
-        ]
+        return fhir_import.load_people(session, SYSTEM, groups, index, house.clock(), source=source, refs=refs)
 
 
 def say(report: Report, limit: int | None = 10) -> Iterator[str]:

@@ -97,7 +97,8 @@ def _require_plain(value: object, depth: int) -> None:
         for key, item in value.items():
             if not isinstance(key, str):
                 raise ValueError("the keys of an object are text")
-            _require_plain(item, depth + 1)
+            if item is not None and type(item) is not str:  # most are, and need no call to say so
+                _require_plain(item, depth + 1)
     elif isinstance(value, list | tuple):
         for item in value:
             _require_plain(item, depth + 1)

@@ -215,35 +215,34 @@ class Keyring:
         """Make the keys of `owner` that are missing. Call it before the transaction that writes the owner's first row."""
         with recording(self._engine) as connection:
             have = set(connection.scalars(select(data_key.c.retention).where(data_key.c.owner == owner)))
-            for retention in retentions:
-                if retention not in have:
-                    self._make(connection, owner, retention)
+            self._make(connection, [(owner, retention) for retention in retentions if retention not in have])
 
     def ensure_new(self, owners: Sequence[str], retentions: tuple[str, ...]) -> None:
         """Make all keys of owners that have none yet, in one transaction, and keep them at hand: for a load of many people."""
-        made = {}
         with recording(self._engine) as connection:
-            for owner in owners:
-                for retention in retentions:
-                    made[owner, retention] = self._make(connection, owner, retention)
+            made = self._make(connection, [(owner, retention) for owner in owners for retention in retentions])
         for (owner, retention), key in made.items():
             self._remember(owner, retention, key)
 
-    def _make(self, connection, owner: str, retention: str) -> bytes:  # type: ignore[no-untyped-def]
-        key = secrets.token_bytes(32)
+    def _make(self, connection: Connection, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str], bytes]:
+        """Write new keys, wrapped by the master key that is in force, and return them by owner and retention."""
         in_force = connection.execute(_IN_FORCE).scalar()
         if in_force is not None and in_force != self._master.version:
             self._master = self._master.again()
-        connection.execute(
-            insert(data_key).values(
-                owner=owner,
-                retention=retention,
-                wrapped=self._master.wrap(key, _label(owner, retention)),
-                master_version=self._master.version,
-                created_ms=int(time.time() * 1000),
-            )
-        )
-        return key
+        made = {one: secrets.token_bytes(32) for one in wanted}
+        rows = [
+            {
+                "owner": owner,
+                "retention": retention,
+                "wrapped": self._master.wrap(key, _label(owner, retention)),
+                "master_version": self._master.version,
+                "created_ms": int(time.time() * 1000),
+            }
+            for (owner, retention), key in made.items()
+        ]
+        if rows:
+            connection.execute(insert(data_key), rows)
+        return made
 
     def _remember(self, owner: str, retention: str, key: bytes) -> bytes:
         with self._lock:

@@ -10,6 +10,10 @@ from app.adapters.keyring import Keyring, decrypt, encrypt
 
 RETENTIONS = ("identity", "contact", "clinical", "events", "messages")
 
+_written = json.JSONEncoder(
+    ensure_ascii=False, separators=(",", ":")
+).encode  # made once: every payload goes through it
+
 
 class Vault:
     """Seals and opens payloads under the keyring's data keys. Implements `ports.Vault`."""
@@ -27,8 +31,7 @@ class Vault:
 
     def seal(self, owner: str, retention: str, place: str, payload: dict[str, Any]) -> bytes:
         """Return the sealed payload. `place` is `table|row|version`: the bytes open nowhere else."""
-        plain = json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()
-        return encrypt(self._keyring.key(owner, retention), plain, place.encode())
+        return encrypt(self._keyring.key(owner, retention), _written(payload).encode(), place.encode())
 
     def open(self, owner: str, retention: str, place: str, sealed: bytes) -> dict[str, Any]:
         """Undo `seal`. Raises SealBroken for other bytes or another place, KeyError when the key is gone."""

@@ -99,7 +99,7 @@ class Bound:
 def projected(value: Any) -> Any:
     """Return a column's value as projections spell it: instants as RFC 3339 UTC with milliseconds, days as ISO dates."""
     if isinstance(value, datetime):
-        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{value.microsecond // 1000:03d}Z"
+        return value.astimezone(UTC).isoformat(timespec="milliseconds")[:23] + "Z"
     if isinstance(value, date):
         return value.isoformat()
     return value

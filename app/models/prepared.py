@@ -41,6 +41,15 @@ class Prepared:
             return connection.execute(self._statement, values).rowcount
         return self._compiled(connection.dialect).run(connection, values)
 
+    def run_many(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+        """Run it once for each of `rows`, in their order, in one call of the driver. Raises what `run` raises."""
+        if not rows:
+            return
+        if not _is_direct(connection):
+            connection.execute(self._statement, rows)
+            return
+        self._compiled(connection.dialect).run_many(connection, rows)
+
     def _compiled(self, dialect: Dialect) -> _Compiled:
         known = self._of.get(dialect.name)
         if known is None:
@@ -79,14 +88,22 @@ class _Compiled:
     def run(self, connection: Connection, values: dict[str, Any]) -> int:
         return int(self._execute(connection, values).rowcount)
 
+    def run_many(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+        self._ask(connection, "executemany", [self._arguments(values) for values in rows])
+
     def _execute(self, connection: Connection, values: dict[str, Any]) -> Any:
+        return self._ask(connection, "execute", self._arguments(values))
+
+    def _arguments(self, values: dict[str, Any]) -> list[Any]:
         if not self._required <= values.keys() <= self._given.keys():
             raise TypeError(f"takes {sorted(self._given)}, not {sorted(values)}")
         given = {**self._given, **values}
-        arguments = [given[name] if convert is None else convert(given[name]) for name, convert in self._binds]
+        return [given[name] if convert is None else convert(given[name]) for name, convert in self._binds]
+
+    def _ask(self, connection: Connection, how: str, arguments: list[Any]) -> Any:
         driver: Any = connection.connection.driver_connection
         try:
-            return driver.execute(self._text, arguments)
+            return getattr(driver, how)(self._text, arguments)
         except self._dialect.loaded_dbapi.Error as error:
             base = self._dialect.loaded_dbapi.Error
             raise DBAPIError.instance(

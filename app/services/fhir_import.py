@@ -7,12 +7,12 @@ it happened, not now: an account that only knew an ID number sees no more of the
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from app.domain.actor import Actor
@@ -27,21 +27,19 @@ from app.models import (
     Bound,
     ClinicalRecord,
     Document,
-    Immunization,
     ImportedResource,
     Patient,
     Prepared,
-    Problem,
     Visit,
     from_ms,
     projected,
 )
 from app.services import attachments, events, people, series
+from app.services.fhir_before import LISTS, Before
 from app.services.fhir_gather import Group, Trouble
-from app.services.sealing import held, open_payload, seal_next, vault_of, write_first
+from app.services.sealing import held, insert_first, open_payload, seal_first, seal_next, vault_of
 
 RECORDS = ("Observation", "MedicationRequest", "MedicationStatement", "AllergyIntolerance")
-LISTS: dict[str, type[Any]] = {"problem": Problem, "immunization": Immunization, "document": Document}
 LONG_AGO = from_ms(0)  # when something of no known day was recorded: before any link
 
 
@@ -63,41 +61,49 @@ class Loaded:
     without_person: list[Trouble] = field(default_factory=list)
 
 
-def load_person(
-    session: Session, actor: Actor, group: Group, index: Index, now: datetime, *, source: str = "", ref: str = ""
-) -> Loaded:
-    """Load one person with all that is about them; record `record.imported` if anything is new or changed.
+def load_people(
+    session: Session,
+    actor: Actor,
+    groups: Sequence[Group],
+    index: Index,
+    now: datetime,
+    *,
+    source: str,
+    refs: Sequence[str],
+) -> list[Loaded]:
+    """Load people with all that is about them; record `record.imported` of each of whom anything is new or changed.
 
-    `source` names the system that the files come from: the same address from another one is another thing. `ref` is for a new
-    person, and has its keys; without one they are made.
+    `source` names the system that the files come from: the same address from another one is another thing. `refs` has one for
+    each group that is likely to be new, with its keys made; where it is empty they are made when they are wanted.
     """
-    return _Loading(session, index, source, now, ref).load(actor, group)
+    before = Before(session, source)
+    before.fetch([address for group in groups for address in (group.address, *(f.address for f in group.others))])
+    return [
+        _Loading(session, index, before, now, ref).load(actor, group) for group, ref in zip(groups, refs, strict=True)
+    ]
 
 
 def are_new(session: Session, groups: Sequence[Group], source: str) -> list[bool]:
     """Say of each group whether nobody was loaded under its address yet: who is likely to need keys."""
-    keys = [vault_of(session).digest("fhir", f"{source}\n{group.address}") for group in groups]
-    known = set(session.scalars(select(ImportedResource.key).where(ImportedResource.key.in_(keys))))
-    return [group.patient is not None and key not in known for group, key in zip(groups, keys, strict=True)]
+    known = Before(session, source).known_of([group.address for group in groups])
+    return [group.patient is not None and group.address not in known for group in groups]
 
 
 class _Loading:
-    """One person's transaction: keys and rows found or made, and the rows that the event will name."""
+    """One person's part of a transaction: keys and rows found or made, and the rows that the event will name."""
 
-    def __init__(self, session: Session, index: Index, source: str, now: datetime, ref: str = "") -> None:
+    def __init__(self, session: Session, index: Index, before: Before, now: datetime, ref: str = "") -> None:
         self.ref = ref
         self.session = session
         self.index = index
-        self.source = source
+        self.before = before
         self.now = now
         self.done = Loaded()
         self.rows: list[Bound] = []
-        self.keys: dict[str, bytes] = {}
-        self.known: dict[str, ImportedResource | None] = {}
-        self.held: list[Bound] = []  # rows of an earlier run, held so that asking for one asks no database
+        self.unwritten: list[Bound] = []  # new rows, sealed; `_settle` writes them
+        self.unwritten_keys: list[dict[str, Any]] = []
 
     def load(self, actor: Actor, group: Group) -> Loaded:
-        self._fetch([group.address, *(found.address for found in group.others)])
         try:
             patient = self._person(group)
         except BrokenFHIR as broken:
@@ -113,13 +119,13 @@ class _Loading:
             by_type.setdefault(found.type, []).append(found)
         for found in by_type.get("Encounter", ()):
             self._guarded(found, patient, self._visit)
-        self.session.flush()
+        self._settle()
         self._records(patient, by_type)
         for kind in ("Condition", "Immunization", "DocumentReference"):
             for found in by_type.get(kind, ()):
                 self._guarded(found, patient, self._listed)
+        self._settle()
         if self.rows:
-            self.session.flush()
             detail = {"count": len(self.rows), "kept_unverified": int(self.done.is_unverified)}
             events.record(
                 self.session, "record.imported", actor, self.now, subject=patient.ref, objects=self.rows, detail=detail
@@ -132,11 +138,17 @@ class _Loading:
         except BrokenFHIR as broken:
             self.done.broken.append(_trouble(found, broken))
 
+    def _settle(self) -> None:
+        """Write what is new so far: before anything that may refer to it, and before the event that names it."""
+        insert_first(self.session, self.unwritten)
+        _ADD_IMPORTED.run_many(self.session.connection(), self.unwritten_keys)
+        self.unwritten, self.unwritten_keys = [], []
+
     # People
 
     def _person(self, group: Group) -> Patient | None:
         """Return the person of a group: known by address, or by document, or new."""
-        known = self._known(group.address)
+        known = self.before.of(group.address)
         patient = self.session.get(Patient, known.patient_ref) if known else None
         if group.patient is None:
             return patient
@@ -241,7 +253,7 @@ class _Loading:
                     reports.setdefault(address, row)
             except BrokenFHIR as broken:
                 self.done.broken.append(_trouble(found, broken))
-        self.session.flush()
+        self._settle()
         for found in wanted:
             try:
                 if read_lists.is_absence(found.resource):
@@ -253,6 +265,7 @@ class _Loading:
                 self._record(found, patient, self._read(found), visit_id, report.id if report else None, row_id)
             except BrokenFHIR as broken:
                 self.done.broken.append(_trouble(found, broken))
+        self._settle()
 
     def _read(self, found: Found) -> read.Record:
         if found.type == "Observation":
@@ -311,11 +324,12 @@ class _Loading:
         payload: dict[str, Any],
         row_id: str | None = None,
     ) -> Any:
-        """Return the row with these columns and this payload: the next version of `row`, or a new one, written at once."""
+        """Return the row with these columns and this payload: the next version of `row`, or a new one for `_settle` to write."""
         if row is None:
             ours = {"id": row_id or new_ref(), "patient_ref": patient.ref, "source": "import"}
             row = held(model, {**dict.fromkeys(model.FIELDS), **ours, **columns})
-            write_first(self.session, row, payload)
+            seal_first(self.session, row, payload)
+            self.unwritten.append(row)
         else:
             for name, value in columns.items():
                 setattr(row, name, value)
@@ -404,39 +418,17 @@ class _Loading:
 
     # What was loaded before
 
-    def _fetch(self, addresses: Sequence[str]) -> None:
-        """Ask at once for what these addresses were loaded as, and for those rows."""
-        by_key = {self._key(address): address for address in addresses}
-        found = {row.key: row for row in self._rows_of(ImportedResource, ImportedResource.key, list(by_key))}
-        self.known.update({address: found.get(key) for key, address in by_key.items()})
-        ids = [row.row_id for row in found.values()]
-        self.held += [*self._rows_of(Visit, Visit.id, ids), *self._rows_of(ClinicalRecord, ClinicalRecord.id, ids)]
-
-    def _rows_of(self, model: Any, column: Any, values: Sequence[Any]) -> Iterator[Any]:
-        for start in range(0, len(values), 500):  # SQLite takes a bounded number of parameters
-            yield from self.session.scalars(select(model).where(column.in_(values[start : start + 500])))
-
-    def _known(self, address: str) -> ImportedResource | None:
-        if address not in self.known:
-            self.known[address] = self.session.get(ImportedResource, self._key(address))
-        return self.known[address]
-
     def _mine(self, address: str, patient: Patient) -> ImportedResource | None:
         """Return what an address was loaded as, if it is this person's."""
-        known = self._known(address)
+        known = self.before.of(address)
         return known if known is not None and known.patient_ref == patient.ref else None
 
     def _own(self, address: str, patient: Patient) -> ImportedResource | None:
         """Return what an address was loaded as. Raises BrokenFHIR where that was somebody else's."""
-        known = self._known(address)
+        known = self.before.of(address)
         if known is not None and known.patient_ref != patient.ref:
             raise BrokenFHIR("loaded before, for another person")
         return known
-
-    def _key(self, address: str) -> bytes:
-        if address not in self.keys:
-            self.keys[address] = vault_of(self.session).digest("fhir", f"{self.source}\n{address}")
-        return self.keys[address]
 
     def _hash(self, value: Any) -> bytes:
         """Return a blind digest: a plain one of so little content could be guessed."""
@@ -447,22 +439,15 @@ class _Loading:
     ) -> None:
         if known is None:
             columns = {
-                "key": self._key(found.address), "content_hash": content, "patient_ref": patient_ref, "row_id": row_id,
+                "key": self.before.key(found.address), "content_hash": content, "patient_ref": patient_ref, "row_id": row_id,
                 "row_kind": kind,
             }  # fmt: skip
-            _ADD_IMPORTED.run(self.session.connection(), **columns)
-            self.known[found.address] = _imported(columns)
+            self.unwritten_keys.append(columns)
+            self.before.add(found.address, columns)
             self.done.new[found.type] += 1
         else:
             known.content_hash = content
             self.done.changed[found.type] += 1
-
-
-def _imported(columns: dict[str, Any]) -> ImportedResource:
-    """Return a row that was just written, outside the session: thousands are, and only looked at."""
-    row: ImportedResource = ImportedResource.__mapper__.class_manager.new_instance()
-    row.__dict__.update(columns)
-    return row
 
 
 def _said(person: read.Person) -> dict[str, Any]:

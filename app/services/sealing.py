@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import base64
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
+from itertools import groupby
 from typing import Any, TypeVar
 
 from sqlalchemy import bindparam, insert, inspect, update
@@ -93,12 +94,23 @@ def write_first(session: Session, row: Bound, payload: dict[str, Any] | None = N
     `write_first` and `write_next` are for acts that everybody makes at the same hour: one prepared statement each, past
     SQLAlchemy's unit of work, which says the same and takes many times as long. The row stays outside the session.
     """
+    seal_first(session, row, payload)
+    insert_first(session, [row])
+
+
+def seal_first(session: Session, row: Bound, payload: dict[str, Any] | None = None) -> None:
+    """Make a new `row` its first version, with this payload, and leave the writing to `insert_first`."""
     row.__dict__["version"] = 1
     row.__dict__["sealed"] = _seal(session, row, payload or {})
-    session.flush()  # what it may refer to
-    columns = type(row).__table__.columns  # type: ignore[attr-defined]
-    kept = {key: row.__dict__[key] for key in columns.keys() if key in row.__dict__}  # noqa: SIM118 (columns, not a dict)
-    _first(type(row)).run(session.connection(), **kept)
+
+
+def insert_first(session: Session, rows: Sequence[Bound]) -> None:
+    """Write rows that `seal_first` made, in their order: those of one table that follow one another with one call."""
+    session.flush()  # what they may refer to
+    for kind, some in groupby(rows, type):
+        names = kind.__table__.columns.keys()  # type: ignore[attr-defined]
+        kept = [{name: row.__dict__[name] for name in names if name in row.__dict__} for row in some]
+        _first(kind).run_many(session.connection(), kept)
 
 
 def write_next(session: Session, row: Bound, **changes: Any) -> None:

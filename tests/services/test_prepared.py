@@ -121,6 +121,19 @@ def test_what_the_database_refuses_is_said_without_the_values(connection: Connec
     assert "secret-id" not in str(refused.value)
 
 
+def test_many_rows_are_written_as_one_is(connection: Connection) -> None:
+    rows = [{"id": of, "at": AT, "data": {"zh": of}, "count": 3} for of in "abc"]
+    ADD.run_many(connection, rows)
+    ADD.run_many(connection, [])
+    assert [tuple(ONE.first(connection, of=of)) for of in "abc"] == [
+        (of, AT, None, {"zh": of}, None, 3) for of in "abc"
+    ]
+    with pytest.raises(IntegrityError):
+        ADD.run_many(connection, [{"id": "d", "at": AT, "data": 1}, rows[0]])
+    with pytest.raises(TypeError, match="takes"):
+        ADD.run_many(connection, [{"id": "e", "at": AT, "data": 1, "more": 1}])
+
+
 def test_nothing_is_written_in_a_read_transaction(engine: Engine) -> None:
     with reading(engine) as connection, pytest.raises(Exception, match="readonly"):
         add(connection)

@@ -114,9 +114,13 @@ def local_name(resource: Resource) -> str:
     return f"{resource.get('resourceType')}/{its_id}" if isinstance(its_id, str) and its_id else ""
 
 
+# Made once: every resource of a load goes through it.
+_content = json.JSONEncoder(sort_keys=True, ensure_ascii=True, separators=(",", ":"), default=str).encode
+
+
 def content_of(resource: Resource) -> str:
     """Return a text that is equal for equal content, whatever its order and blanks."""
-    return json.dumps(resource, sort_keys=True, ensure_ascii=True, separators=(",", ":"), default=str)
+    return _content(resource)
 
 
 class Index:
@@ -232,13 +236,18 @@ def _constant(_text: str) -> Any:
     raise BrokenFHIR("not JSON: NaN or Infinity")
 
 
+_HOLDING = (dict, list)  # what may hold more
+
+
 def _check_depth(value: Any) -> None:
     level: list[Any] = [value]
     for _ in range(MOST_DEPTH):
-        below: list[Any] = []
-        for one in level:
-            below.extend(one.values() if isinstance(one, dict) else one)
-        level = [one for one in below if isinstance(one, dict | list)]
+        level = [
+            below
+            for one in level
+            for below in (one.values() if isinstance(one, dict) else one)
+            if isinstance(below, _HOLDING)
+        ]
         if not level:
             return
     raise BrokenFHIR("nested too deeply")

@@ -358,7 +358,9 @@ def as_dict(source: Resource, name: str) -> Resource:
 
 
 def as_list(source: Resource, name: str) -> list[Resource]:
-    values = source.get(name, [])
+    if name not in source:  # as most fields are most of the time
+        return []
+    values = source[name]
     if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
         raise BrokenFHIR(f"{name} is not a list of objects")
     return values
