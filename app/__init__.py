@@ -97,6 +97,7 @@ def read_witness_policy(path: Path | None) -> tuple[Policy | None, str]:
 
 def build_house(settings: Settings, clock: Callable[[], datetime]):  # type: ignore[no-untyped-def]
     """Open what one process needs: two engines, the vault, the bell, the reader and the ways out."""
+    from app.adapters.jwe import seal_compact
     from app.adapters.keyring import Keyring, MasterKey
     from app.adapters.neighbour import Neighbour
     from app.adapters.passwords import Passwords
@@ -135,6 +136,7 @@ def build_house(settings: Settings, clock: Callable[[], datetime]):  # type: ign
         recording=recording,
         reading=reading,
         add_pending=add_pending,
+        seal_compact=seal_compact,
         witness_keys=tuple(key for key in policy.witnesses.values() if key is not None) if policy else (),
         witness_policy_text=policy_text,
     )

@@ -57,7 +57,7 @@ class Row:
 
     def driver(self, audience: frozenset[str]) -> str:
         firsts = {"public": "anonymous", "patient": "a", "desk": "desk", "doctor": "chen", "lab": "lab", "pharmacist": "pharmacist", "auditor": "auditor",
-                  "admin": "admin", "screen": "screen", "app": "app"}  # fmt: skip
+                  "admin": "admin", "screen": "screen", "app": "app", "share": "share_holder"}  # fmt: skip
         return self.by or next(actor for role, actor in firsts.items() if role in audience)
 
 
@@ -74,6 +74,8 @@ def _default(row: Row, audience: frozenset[str], actor: str, owner: str) -> int:
         return OK
     if "app" in audience:
         return OK if actor == "app" else SIGN_IN
+    if "share" in audience:  # no sign-in leads there: who holds no link finds nothing
+        return OK if actor == "share_holder" else 404
     if "patient" in audience:
         if actor not in PATIENTS:
             return SIGN_IN
@@ -290,6 +292,7 @@ from tests.rows_messages import ROWS as MESSAGE_ROWS  # noqa: E402
 from tests.rows_people import ROWS as PEOPLE_ROWS  # noqa: E402
 from tests.rows_queue import ROWS as QUEUE_ROWS  # noqa: E402
 from tests.rows_records import ROWS as RECORD_ROWS  # noqa: E402
+from tests.rows_share import ROWS as SHARE_ROWS  # noqa: E402
 from tests.rows_staff import ROWS as STAFF_ROWS  # noqa: E402
 from tests.rows_wait import ROWS as WAIT_ROWS  # noqa: E402
 from tests.rows_ways import ROWS as WAYS_ROWS  # noqa: E402

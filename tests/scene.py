@@ -143,7 +143,9 @@ class Scene:
         if is_fhir:
             token = self.tokens.get(("fhir", actor))
             sent |= {"Authorization": f"Bearer {token}"} if token else {}
-            return client.open(path, method=method, headers=sent, data=form if method == "POST" else None, **how)
+            is_json = path.startswith("/fhir/shl/")  # as SMART Health Links are asked
+            body = {"json" if is_json else "data": form} if method == "POST" else {}
+            return client.open(path, method=method, headers=sent, **body, **how)
         data = None
         if method == "POST":
             data = {**(form or {}), "csrf_token": self.form_token()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-ActorKind = Literal["patient", "staff", "screen", "app", "system", "anonymous"]
+ActorKind = Literal["patient", "staff", "screen", "app", "share", "system", "anonymous"]
 Role = Literal["patient", "doctor", "desk", "lab", "pharmacist", "admin", "auditor", "screen", "app", "system"]
 
 
@@ -13,7 +13,8 @@ Role = Literal["patient", "doctor", "desk", "lab", "pharmacist", "admin", "audit
 class Actor:
     """One who acts.
 
-    `ref` is random and says nothing: an account's for patients, a staff member's, a screen's, an application's. `session` names the web
+    `ref` is random and says nothing: an account's for patients, a staff member's, a screen's, an application's,
+    of whoever holds a shared link that of the opening. `session` names the web
     session (never its token), so that one sitting counts as one opening. `clinics` are those a staff member works in.
     """
 

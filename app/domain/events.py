@@ -149,6 +149,11 @@ CATALOGUE: dict[str, EventType] = {
     "app.read": _look("app", "count"),
     "takeout.asked": _act(),
     "takeout.fetched": _look("count"),
+    # links that a person hands out; who opened them says so in a row of its own, never here
+    "share.made": _act("kinds", "until", "passcode", "follows"),
+    "share.opened": _look("count"),
+    "share.refused": _look("rule", "remaining"),
+    "share.ended": _act("cause"),
     # erasing
     "record.restricted": _act("until", "law"),
     "restricted.opened": _look("reason", "hours"),

@@ -36,7 +36,7 @@ CLASSES: dict[str, Class] = {
 }
 
 # Rows that go at once, by the first part of their projection's name, beside everything sealed under these keys.
-GOES_NOW = frozenset({"consent", "permit", "app_grant", "share", "takeout"})
+GOES_NOW = frozenset({"consent", "permit", "app_grant", "share", "share_opening", "takeout"})
 KEYS_NOW = frozenset({"contact", "messages"})
 
 KEYRING_BACKUPS = timedelta(days=7)  # then no backup of the keyring has the destroyed keys any more

@@ -13,6 +13,7 @@ from app.models.people import Consent, Patient
 from app.models.prepared import Prepared
 from app.models.queueing import PriorityGrant, QueueLine, TicketMove
 from app.models.receipts import Event, IdempotencyKey, Opening, RefusalSeen, SubjectChain
+from app.models.shares import Share, ShareFile, ShareLocation, ShareOpening
 from app.models.slips import Slip
 from app.models.smart import AppCode, AppGrant, AppToken, SmartApp
 from app.models.staff import RecoveryCode, SignInTry, StaffDevice, StaffSignIn, StaffTotp
@@ -69,6 +70,10 @@ __all__ = [
     "RestrictedOpening",
     "Room",
     "Screen",
+    "Share",
+    "ShareFile",
+    "ShareLocation",
+    "ShareOpening",
     "SignInTry",
     "Slip",
     "Slot",

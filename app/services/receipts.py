@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from app.domain.actor import Actor
 from app.domain.errors import NotAllowed, NotFound
 from app.models import Event, SmartApp, Staff
-from app.services import events, rights
+from app.services import events, rights, share_openings
 from ledger.receipt import ForMe, ToShow, format_extra
 
 PAGE = 20
@@ -88,6 +88,7 @@ def _line(session: Session, actor: Actor, row: Event, *, is_open: bool = True) -
         return ReceiptLine(row.id, row.at, row.type, row.side, str(row.subject_ref), False, row.actor_kind, "", "", "", {}, "", "", row.entry)  # fmt: skip
     named = {"staff": Staff, "app": SmartApp}.get(row.actor_kind)
     who: Any = session.get(named, row.actor_ref) if named and row.actor_ref else None
+    said = share_openings.who_said(session, row.actor_ref) if row.actor_kind == "share" and row.actor_ref else ""
     return ReceiptLine(
         id=row.id,
         at=row.at,
@@ -97,8 +98,8 @@ def _line(session: Session, actor: Actor, row: Event, *, is_open: bool = True) -
         is_mine=row.actor_ref == actor.ref,
         actor_kind=row.actor_kind,
         role=str(own["actor"]["role"] or ""),
-        who_zh=who.name_zh if who else "",
-        who_en=who.name_en if who else "",
+        who_zh=who.name_zh if who else said,
+        who_en=who.name_en if who else said,
         detail=own["detail"],
         purpose=str(own.get("purpose", "")),
         reason=str(own.get("reason", "")),

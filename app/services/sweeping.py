@@ -21,6 +21,8 @@ from app.models import (
     OutboxMessage,
     ProofCode,
     RefusalSeen,
+    ShareFile,
+    ShareLocation,
     SignInTry,
     Slip,
     WebSession,
@@ -47,6 +49,8 @@ def _old(now: datetime) -> list[Old]:
         ("app_code", _key(AppCode, "code_hash"), AppCode.expires_at < now - KEPT),
         ("app_token", _key(AppToken, "token_hash"), AppToken.expires_at < now - KEPT),
         ("slip", _key(Slip, "id"), Slip.expires_at < now - KEPT),
+        ("share_file", _key(ShareFile, "share_id"), ShareFile.until_at < now),  # at once: it is health content
+        ("share_location", _key(ShareLocation, "token_hash"), ShareLocation.expires_at < now),
         ("sign_in_try", _key(SignInTry, "id"), SignInTry.at < now - KEPT),
         (
             "web_session",

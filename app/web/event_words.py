@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 
-from app.web import access_words, erasure_words, fair_words, queue_words, smart_words
+from app.web import access_words, erasure_words, fair_words, queue_words, share_words, smart_words
 from app.web.i18n import language_tag, moment
 
 Words = Any  # a lazy text, or a text
@@ -105,6 +105,7 @@ TYPES: Mapping[str, Words] = {
     **access_words.TYPES,
     **erasure_words.TYPES,
     **smart_words.TYPES,
+    **share_words.TYPES,
     **queue_words.TYPES,
     **fair_words.TYPES,
 }
@@ -162,6 +163,7 @@ FIELDS: Mapping[str, Words] = {
     **access_words.FIELDS,
     **erasure_words.FIELDS,
     **smart_words.FIELDS,
+    **share_words.FIELDS,
     **queue_words.FIELDS,
     **fair_words.FIELDS,
 }
@@ -184,6 +186,7 @@ KINDS: Mapping[str, Words] = {
     "staff": lazy_gettext("医院工作人员"),
     "screen": lazy_gettext("候诊屏"),
     "app": lazy_gettext("经授权的应用"),
+    "share": lazy_gettext("拿着分享链接的人"),
     "system": lazy_gettext("系统"),
     "anonymous": lazy_gettext("未登录的人"),
 }
@@ -202,6 +205,7 @@ PURPOSES: Mapping[str, Words] = {
     "correction": lazy_gettext("处理更正申请"),
     **access_words.PURPOSES,
     **smart_words.PURPOSES,
+    **share_words.PURPOSES,
 }
 
 RULES: Mapping[str, Words] = {
@@ -245,6 +249,7 @@ RULES: Mapping[str, Words] = {
     "day_closed": lazy_gettext("这一天已经结束过了"),
     **access_words.RULES,
     **erasure_words.RULES,
+    **share_words.RULES,
     **queue_words.RULES,
     **fair_words.RULES,
 }
@@ -282,6 +287,7 @@ VALUES: Mapping[str, Mapping[str, Words]] = {
         "button": lazy_gettext("按了锁屏"),
         "idle": lazy_gettext("一段时间没有操作"),
         **smart_words.CAUSES,
+        **share_words.CAUSES,
     },
     "way": {
         "password": lazy_gettext("密码"),
@@ -400,6 +406,8 @@ def who_words(line: Line) -> str:
         return f"{role_words(line.role)} {name}".strip()
     if line.actor_kind == "app" and line.who_zh:
         return f"{role_words('app')} {line.who_en if language_tag() == 'en' and line.who_en else line.who_zh}"
+    if line.actor_kind == "share" and line.who_zh:
+        return _("拿着分享链接的人，自称：%(who)s", who=line.who_zh)
     if line.actor_kind == "patient":
         return _("另一个账号")
     return kind_words(line.actor_kind)

@@ -36,6 +36,7 @@ class House:
     recording: Callable[..., Any]
     reading: Callable[[Engine], Any]
     add_pending: Callable[[Any, bytes, int], int]
+    seal_compact: Callable[[bytes, bytes, str], str]  # key, plain, content type: JWE for who holds the key
     witness_keys: tuple[Any, ...] = ()  # of the policy, in its order
     witness_policy_text: str = ""  # the policy as everybody may read it; "" where no witnesses are asked
 

@@ -15,7 +15,7 @@ from flask_babel import gettext as _
 
 from app.domain.calendar import local
 from app.domain.errors import Refused
-from app.web import access_words, erasure_words, event_words, fair_words, queue_words
+from app.web import access_words, erasure_words, event_words, fair_words, queue_words, share_words
 
 
 @dataclass(frozen=True)
@@ -195,6 +195,7 @@ WORDS: dict[str, Callable[[Facts], Said]] = {
     **fair_words.refusals(Said),
     **access_words.refusals(Said),
     **erasure_words.refusals(Said),
+    **share_words.refusals(Said),
 }  # fmt: skip
 
 STATUS_WORDS: dict[int, Callable[[], Said]] = {

@@ -19,7 +19,7 @@ def by_token() -> str:
 
 limiter.limit(lambda: current_app.config.get("FHIR_LIMIT", LIMIT), key_func=by_token)(bp)
 
-from app.web.fhir import capability, reading, tokens  # noqa: E402, F401 (their views register themselves)
+from app.web.fhir import capability, reading, shl, tokens  # noqa: E402, F401 (their views register themselves)
 
 
 @bp.after_request
@@ -31,7 +31,7 @@ def add_fhir_headers(response: Response) -> Response:
     response.headers["Access-Control-Allow-Methods"] = "GET, POST, OPTIONS"
     response.headers["Access-Control-Expose-Headers"] = "ETag, Retry-After, WWW-Authenticate"
     response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
-    if response.status_code == 401:
+    if response.status_code == 401 and not (request.endpoint or "").startswith("fhir.shl_"):
         says = ', error="invalid_token"' if request.headers.get("Authorization") else ""
         response.headers["WWW-Authenticate"] = f'Bearer realm="fhir"{says}'
     return response

@@ -20,6 +20,7 @@ from app.web.patient import (  # noqa: E402, F401 (their views register themselv
     receipts,
     records,
     remind,
+    shares,
     signin,
     strikes,
     takeout,

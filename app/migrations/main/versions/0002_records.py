@@ -224,6 +224,33 @@ def upgrade() -> None:
         batch_op.create_index("ix_restricted_opening_patient_staff", ["patient_ref", "staff_ref"], unique=False)
 
     op.create_table(
+        "share",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("patient_ref", sa.String(), nullable=False),
+        sa.Column("account_ref", sa.String(), nullable=False),
+        sa.Column("token_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("flags", sa.String(), nullable=False),
+        sa.Column("given_at", app.models.base.Instant(), nullable=False),
+        sa.Column("until_at", app.models.base.Instant(), nullable=False),
+        sa.Column("ended_at", app.models.base.Instant(), nullable=True),
+        sa.Column("ended_by", sa.String(), nullable=True),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.CheckConstraint("ended_by IN ('person', 'passcodes')", name=op.f("ck_share_ended_by")),
+        sa.CheckConstraint("(ended_at IS NULL) = (ended_by IS NULL)", name=op.f("ck_share_ended")),
+        sa.CheckConstraint("until_at > given_at", name=op.f("ck_share_until")),
+        sa.ForeignKeyConstraint(["account_ref"], ["account.ref"], name=op.f("fk_share_account_ref")),
+        sa.ForeignKeyConstraint(["patient_ref"], ["patient.ref"], name=op.f("fk_share_patient_ref")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_share")),
+        sa.UniqueConstraint("token_hash", name=op.f("uq_share_token_hash")),
+    )
+    with op.batch_alter_table("share", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_share_account_ref"), ["account_ref"], unique=False)
+        batch_op.create_index(batch_op.f("ix_share_patient_ref"), ["patient_ref"], unique=False)
+        batch_op.create_index(batch_op.f("ix_share_until_at"), ["until_at"], unique=False)
+
+    op.create_table(
         "takeout",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("patient_ref", sa.String(), nullable=False),
@@ -309,6 +336,50 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_permit_clinician_ref"), ["clinician_ref"], unique=False)
         batch_op.create_index(batch_op.f("ix_permit_department_id"), ["department_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_permit_patient_ref"), ["patient_ref"], unique=False)
+
+    op.create_table(
+        "share_file",
+        sa.Column("share_id", sa.String(), nullable=False),
+        sa.Column("patient_ref", sa.String(), nullable=False),
+        sa.Column("until_at", app.models.base.Instant(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(["patient_ref"], ["patient.ref"], name=op.f("fk_share_file_patient_ref")),
+        sa.ForeignKeyConstraint(["share_id"], ["share.id"], name=op.f("fk_share_file_share_id")),
+        sa.PrimaryKeyConstraint("share_id", name=op.f("pk_share_file")),
+    )
+    with op.batch_alter_table("share_file", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_share_file_patient_ref"), ["patient_ref"], unique=False)
+        batch_op.create_index(batch_op.f("ix_share_file_until_at"), ["until_at"], unique=False)
+
+    op.create_table(
+        "share_location",
+        sa.Column("token_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("share_id", sa.String(), nullable=False),
+        sa.Column("expires_at", app.models.base.Instant(), nullable=False),
+        sa.ForeignKeyConstraint(["share_id"], ["share.id"], name=op.f("fk_share_location_share_id")),
+        sa.PrimaryKeyConstraint("token_hash", name=op.f("pk_share_location")),
+    )
+    with op.batch_alter_table("share_location", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_share_location_expires_at"), ["expires_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_share_location_share_id"), ["share_id"], unique=False)
+
+    op.create_table(
+        "share_opening",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("patient_ref", sa.String(), nullable=False),
+        sa.Column("share_id", sa.String(), nullable=False),
+        sa.Column("at", app.models.base.Instant(), nullable=False),
+        sa.Column("outcome", sa.String(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.CheckConstraint("outcome IN ('opened', 'refused')", name=op.f("ck_share_opening_outcome")),
+        sa.ForeignKeyConstraint(["patient_ref"], ["patient.ref"], name=op.f("fk_share_opening_patient_ref")),
+        sa.ForeignKeyConstraint(["share_id"], ["share.id"], name=op.f("fk_share_opening_share_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_share_opening")),
+    )
+    with op.batch_alter_table("share_opening", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_share_opening_patient_ref"), ["patient_ref"], unique=False)
+        batch_op.create_index(batch_op.f("ix_share_opening_share_id"), ["share_id"], unique=False)
 
     op.create_table(
         "takeout_part",
@@ -454,6 +525,21 @@ def downgrade() -> None:
 
     op.drop_table("immunization")
     op.drop_table("takeout_part")
+    with op.batch_alter_table("share_opening", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_share_opening_share_id"))
+        batch_op.drop_index(batch_op.f("ix_share_opening_patient_ref"))
+
+    op.drop_table("share_opening")
+    with op.batch_alter_table("share_location", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_share_location_share_id"))
+        batch_op.drop_index(batch_op.f("ix_share_location_expires_at"))
+
+    op.drop_table("share_location")
+    with op.batch_alter_table("share_file", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_share_file_until_at"))
+        batch_op.drop_index(batch_op.f("ix_share_file_patient_ref"))
+
+    op.drop_table("share_file")
     with op.batch_alter_table("permit", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_permit_patient_ref"))
         batch_op.drop_index(batch_op.f("ix_permit_department_id"))
@@ -476,6 +562,12 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_takeout_account_ref"))
 
     op.drop_table("takeout")
+    with op.batch_alter_table("share", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_share_until_at"))
+        batch_op.drop_index(batch_op.f("ix_share_patient_ref"))
+        batch_op.drop_index(batch_op.f("ix_share_account_ref"))
+
+    op.drop_table("share")
     with op.batch_alter_table("restricted_opening", schema=None) as batch_op:
         batch_op.drop_index("ix_restricted_opening_patient_staff")
 

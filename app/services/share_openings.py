@@ -1,0 +1,210 @@
+"""Opening what somebody shared, by whoever holds the link: each opening a disclosure in the person's own log, and each refusal.
+
+This is one of the openers. The link is the only right there is: it holds while its person lets it, and while whoever made it may
+see the record themself. Who opens says who they are; nobody checks that, and the log says so.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from app.domain.access import Grant, cite
+from app.domain.actor import Actor
+from app.domain.errors import NotAllowed, NotFound, TooMany
+from app.domain.events import Detail
+from app.domain.fhir.write import Frame
+from app.domain.fhir.write_bundle import to_json
+from app.domain.ids import new_ref
+from app.domain.shares import LOCATION_LIFE, MOST_WRONG, ShareOver, base64url
+from app.models import Bound, Opening, Share, ShareFile, ShareLocation, ShareOpening
+from app.services import events, fhir_ips, rights, shares
+from app.services.disclosure import COUNTS_FOR
+from app.services.sealing import open_payload, seal_next, vault_of
+from app.services.shares import chosen_of, file_place, hashed, names_of
+
+PURPOSE = "share_access"
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A try that was counted. `passcode_hash` is empty where the link has no passcode, and then nothing was."""
+
+    passcode_hash: str = field(repr=False)
+    remaining: int = MOST_WRONG
+
+
+@dataclass(frozen=True)
+class Handed:
+    """What a link shows: a FHIR document as JSON, the link's key to seal it under, and whether it may still change."""
+
+    text: str = field(repr=False)
+    key: bytes = field(repr=False)
+    flags: str
+    share_id: str
+
+
+def require_in_force(session: Session, token: str, now: datetime) -> None:
+    """Require that a link is in force: for a page that shows it. Tells nothing else, and opens nothing. Raises ShareOver."""
+    _giver(session, _living(session, token, now), now)
+
+
+def begin_try(session: Session, token: str, now: datetime, *, has_passcode: bool) -> Tried:
+    """Count a try of a link's passcode before it is looked at, so that tries at the same moment count each.
+
+    `has_passcode` False: none was given, which is no try. Raises ShareOver; TooMany while tries of others are being looked at.
+    """
+    row = _living(session, token, now)
+    if "P" not in row.flags:
+        return Tried("")
+    if not has_passcode:
+        return Tried(str(open_payload(session, row)[0]["passcode"]), MOST_WRONG - row.tries)
+    if row.tries >= MOST_WRONG:
+        raise TooMany(retry_seconds=2)
+    session.execute(update(Share).where(Share.id == row.id).values(tries=Share.tries + 1))
+    return Tried(str(open_payload(session, row)[0]["passcode"]), MOST_WRONG - row.tries - 1)
+
+
+def end_try(session: Session, token: str, recipient: str, now: datetime, *, is_right: bool, was_tried: bool) -> int:
+    """Take a right try back, or record a wrong one, the last of which ends the link; return how many are left.
+
+    Raises ShareOver where the link ended meanwhile.
+    """
+    row = _living(session, token, now)
+    if is_right:
+        session.execute(update(Share).where(Share.id == row.id, Share.tries > 0).values(tries=Share.tries - 1))
+        return MOST_WRONG
+    remaining = max(0, MOST_WRONG - row.tries)
+    if was_tried:
+        who = _refused(session, row, recipient, "share_passcode", now, remaining=remaining)
+        if remaining == 0:
+            shares.end(session, who, row, now, "passcodes")
+    return remaining
+
+
+def open_link(session: Session, token: str, recipient: str, frame: Frame, now: datetime, *, is_direct: bool) -> Handed:
+    """Return what a link shows and record that it was opened: once for each recipient and content in fifteen minutes.
+
+    The caller has checked the passcode. `is_direct` asks without a manifest, which links with flag U alone allow, and those alone.
+    Raises ShareOver.
+    """
+    row = _living(session, token, now)
+    if ("U" in row.flags) != is_direct:
+        raise ShareOver()
+    handed, rows, names = _content(session, row, _giver(session, row, now), frame, now)
+    said = "\n".join(["share.opened", row.id, str(row.version), recipient, *names])
+    key = hashlib.sha256(said.encode()).digest()
+    seen = session.get(Opening, key)
+    if seen is None or seen.at <= now - COUNTS_FOR:
+        who, opening = _opening(session, row, recipient, "opened", now, names)
+        detail: Detail = {"count": len(names)}
+        event = events.record(
+            session, "share.opened", who, now, subject=row.patient_ref, objects=[row, opening, *rows], detail=detail,
+            purpose=PURPOSE, reason="consent", consent=cite("share", row.id, row.version),
+        )  # fmt: skip
+        session.merge(Opening(key=key, event_id=event.id, at=now))
+    return handed
+
+
+def refuse_over(session: Session, token: str, recipient: str, now: datetime) -> None:
+    """Record that somebody tried a link that is over: once a quarter of an hour. Nothing for a link that never was."""
+    row = session.scalar(select(Share).where(Share.token_hash == hashed(token)))
+    if row is None:
+        return
+    key = hashlib.sha256(f"share.refused\n{row.id}\n{row.version}".encode()).digest()
+    seen = session.get(Opening, key)
+    if seen is not None and seen.at > now - COUNTS_FOR:
+        return
+    _refused(session, row, recipient, "share_over", now)
+    session.merge(Opening(key=key, event_id=events.recorded(session)[-1].id, at=now))
+
+
+def new_location(session: Session, share_id: str, now: datetime) -> str:
+    """Return the token of an address at which a share's file can be fetched once, within minutes. For who has just opened it."""
+    row = session.get_one(Share, share_id)
+    token = base64url(secrets.token_bytes(32))
+    expires_at = min(row.until_at, now + LOCATION_LIFE)
+    session.add(ShareLocation(token_hash=hashed(token), share_id=share_id, expires_at=expires_at))
+    return token
+
+
+def fetch(session: Session, once: str, frame: Frame, now: datetime) -> Handed:
+    """Return the file at an address, which works no second time. The manifest that named it recorded the opening. Raises ShareOver."""
+    found = session.get(ShareLocation, hashed(once))
+    if found is None or found.expires_at <= now:
+        raise ShareOver()
+    session.execute(delete(ShareLocation).where(ShareLocation.token_hash == found.token_hash))
+    row = session.get_one(Share, found.share_id)
+    if row.ended_at is not None or row.until_at <= now:
+        raise ShareOver()
+    return _content(session, row, _giver(session, row, now), frame, now)[0]
+
+
+def who_said(session: Session, opening_id: str) -> str:
+    """Return who somebody said to be when opening a share; empty once that is gone. For the person whose share it was."""
+    row = session.get(ShareOpening, opening_id)
+    return str(open_payload(session, row)[0]["recipient"]) if row is not None else ""
+
+
+# Private
+
+
+def _living(session: Session, token: str, now: datetime) -> Share:
+    row = session.scalar(select(Share).where(Share.token_hash == hashed(token)))
+    if row is None or row.ended_at is not None or row.until_at <= now:
+        raise ShareOver()
+    return row
+
+
+def _giver(session: Session, row: Share, now: datetime) -> Grant:
+    """Return the grant by which whoever made a share sees the record now. Raises ShareOver where there is none any more."""
+    giver = Actor("patient", row.account_ref, "patient", row.id)
+    try:
+        return rights.see_health(session, giver, row.patient_ref, now)
+    except (NotFound, NotAllowed):
+        raise ShareOver() from None
+
+
+def _content(
+    session: Session, row: Share, grant: Grant, frame: Frame, now: datetime
+) -> tuple[Handed, Sequence[Bound], list[str]]:
+    """Return what a share shows, the rows that were opened for it now, and the names of the versions in it."""
+    said = open_payload(session, row)[0]
+    key = base64.b64decode(said["key"])
+    if "L" in row.flags:
+        made = fhir_ips.bundle(
+            session, frame, row.patient_ref, chosen_of(said), now, document=row.id, since_at=grant.since_at
+        )
+        return Handed(to_json(made.resource), key, row.flags, row.id), made.rows, names_of(made.rows)
+    file = session.get(ShareFile, row.id)
+    if file is None:
+        raise ShareOver()
+    kept = vault_of(session).open(row.patient_ref, Share.RETENTION, file_place(row.id), file.sealed)
+    return Handed(kept["bundle"], key, row.flags, row.id), (), list(kept["rows"])
+
+
+def _opening(
+    session: Session, row: Share, recipient: str, outcome: str, now: datetime, names: Sequence[str] = ()
+) -> tuple[Actor, ShareOpening]:
+    opening = ShareOpening(id=new_ref(), patient_ref=row.patient_ref, share_id=row.id, at=now, outcome=outcome)
+    seal_next(session, opening, {"recipient": recipient, "rows": list(names)})
+    session.flush()
+    return Actor("share", opening.id, None, row.id), opening
+
+
+def _refused(
+    session: Session, row: Share, recipient: str, rule: str, now: datetime, *, remaining: int | None = None
+) -> Actor:
+    who, opening = _opening(session, row, recipient, "refused", now)
+    events.record(
+        session, "share.refused", who, now, subject=row.patient_ref, objects=[row, opening],
+        detail={"rule": rule, "remaining": remaining}, purpose=PURPOSE, consent=cite("share", row.id, row.version),
+    )  # fmt: skip
+    return who
