@@ -47,6 +47,7 @@ OPENERS = {
         "app.services.fhir_events",
         "app.services.replaying",
         "app.services.versions",
+        "app.services.evidence",  # to the person, and to who decides an appeal, with its event
         "app.services.receipts",
         "app.services.audit_log",
     },

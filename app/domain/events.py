@@ -77,7 +77,7 @@ CATALOGUE: dict[str, EventType] = {
     "waitlist.accepted": _act("starts_at"),
     "waitlist.lapsed": _act("why"),
     "appointment.no_show": _act("starts_at"),
-    "strike.given": _act("kind", "starts_at", "until"),
+    "strike.given": _act("kind", "starts_at", "until", "evidence", "calls"),
     "strike.excused": _act("kind", "starts_at", "why"),
     "appeal.made": _act(),
     "appeal.opened": _look(),

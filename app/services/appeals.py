@@ -14,8 +14,9 @@ from app.domain.errors import NotFound
 from app.domain.ids import new_ref
 from app.domain.strikes import AppealClosed, AppealReason, DecisionReason
 from app.models import Appeal, Appointment, ClinicSession, Department, Strike, Ticket
-from app.services import disclosure, events, identity, rights
+from app.services import disclosure, events, evidence, identity, rights
 from app.services.clinics import Words
+from app.services.evidence import Evidence
 from app.services.identity import Masked
 from app.services.sealing import open_payload, seal_next
 
@@ -46,6 +47,7 @@ class OpenedAppeal:
     checked_in: bool
     late_minutes: int
     is_stopped: bool
+    evidence: Evidence
 
 
 def appeal(session: Session, actor: Actor, strike_id: str, reason: AppealReason, words: str, now: datetime) -> None:
@@ -98,6 +100,7 @@ def open_appeal(session: Session, actor: Actor, appeal_id: str, now: datetime) -
         checked_in=strike.kind == "no_show" and _came(session, kept.id),
         late_minutes=sitting.late_minutes or 0,
         is_stopped=sitting.stopped_at is not None,
+        evidence=evidence.of_strike(session, strike.id),
     )
 
 

@@ -19,9 +19,10 @@ from app.domain.calendar import day_bounds, hospital_day
 from app.domain.errors import NotFound
 from app.domain.ids import new_ref
 from app.domain.strikes import BookingPaused, Excuse, Kind
-from app.models import Appeal, Appointment, Clinic, ClinicSession, Department, Event, Strike, Ticket, projected
-from app.services import clinics, events, rights
+from app.models import Appeal, Appointment, Clinic, ClinicSession, Department, Strike, Ticket, projected
+from app.services import clinics, events, evidence, rights
 from app.services.clinics import Words
+from app.services.evidence import Evidence
 from app.services.sealing import seal_next
 
 BATCH = 20
@@ -90,17 +91,11 @@ def after_cancel(session: Session, row: Appointment, event_id: str, now: datetim
 def after_no_show(session: Session, row: Appointment, now: datetime, event_id: str | None = None) -> None:
     """Strike an appointment that nobody came for, or record what excuses it. A second call finds the first and does nothing.
 
-    `event_id` is the event that says so; without one it is the person's latest that can.
+    `event_id` is the event that says so; without one it is that of the pass which made it one.
     """
     if session.scalar(select(Strike.id).where(Strike.appointment_id == row.id)) is not None:
         return
-    latest = (
-        select(Event.id)
-        .where(Event.subject_ref == row.patient_ref, Event.type == "ticket.no_show")
-        .order_by(Event.serial.desc())
-        .limit(1)
-    )
-    _add(session, row, Kind.NO_SHOW, event_id or session.scalar(latest), now)
+    _add(session, row, Kind.NO_SHOW, event_id or evidence.no_show_of(session, row), now)
 
 
 def taken_back(session: Session, appointment_id: str) -> Strike | None:
@@ -125,6 +120,15 @@ def strike(session: Session, actor: Actor, strike_id: str, now: datetime) -> Str
         raise NotFound()
     rights.see_own(session, actor, row.patient_ref, now, recorded_at=row.happened_at)
     return _views(session, Strike.id == strike_id, now)[0]
+
+
+def evidence_of(session: Session, actor: Actor, strike_id: str, now: datetime) -> Evidence:
+    """Return what a strike of the account's people rests on, as far back as the account reads. Raises NotFound."""
+    row = session.get(Strike, strike_id)
+    if row is None:
+        raise NotFound()
+    grant = rights.see_own(session, actor, row.patient_ref, now, recorded_at=row.happened_at)
+    return evidence.of_strike(session, strike_id, grant.since_at)
 
 
 # The day's close
@@ -216,12 +220,13 @@ def _add(session: Session, row: Appointment, kind: Kind, event_id: str | None, n
     session.flush()
     detail: dict[str, str | int | bool | None] = {"kind": kind.value, "starts_at": projected(row.starts_at)}
     if excuse is None:
-        detail["until"] = projected(strike.expires_at)
+        detail |= {"until": projected(strike.expires_at), "evidence": event_id}
+        detail["calls"] = evidence.calls_of(session, row) if kind is Kind.NO_SHOW else None
         event = "strike.given"
     else:
         detail["why"] = excuse.value
         event = "strike.excused"
-    events.record(session, event, SYSTEM, now, subject=row.patient_ref, objects=[strike], detail=detail)
+    events.record(session, event, SYSTEM, now, subject=row.patient_ref, objects=[strike, row], detail=detail)
 
 
 def _paused_until(session: Session, patient_ref: str, clinic: Clinic, now: datetime) -> datetime | None:

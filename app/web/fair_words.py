@@ -41,6 +41,7 @@ FIELDS: Mapping[str, Words] = {
     "people": lazy_gettext("涉及人数"),
     "was_at": lazy_gettext("原来的时间"),
     "to_at": lazy_gettext("改到"),
+    "evidence": lazy_gettext("依据的回执"),
 }
 
 STOP_REASONS: Mapping[str, Words] = {

@@ -77,8 +77,42 @@ def test_the_third_pass_is_struck_with_that_pass_as_evidence(ward):
             ward.do(queueing.put_back, ward.desk, ticket)
     ward.do(strikes.run)
     assert ward.types(who.ref)[-2:] == ["ticket.no_show", "strike.given"]
+    strike = strike_of(ward, who)
     with ward.house.reading_session() as session:
-        assert session.get(Event, strike_of(ward, who).event_id).type == "ticket.no_show"
+        assert session.get(Event, strike.event_id).type == "ticket.no_show"
+    given = ward.events(who.ref)[-1][1]
+    assert (given["detail"]["evidence"], given["detail"]["calls"]) == (strike.event_id, 3)
+    assert {one["type"] for one in given["objects"]} == {"strike.v1", "appointment.v1"}
+
+
+def test_the_evidence_is_every_call_and_pass_of_that_appointment_and_nothing_of_another(ward):
+    """A person with another visit the same day: the evidence names this one's events alone, in their order."""
+    who = ward.person()
+    ward.waiting(ward.pool, who)
+    ward.waiting(ward.expert, who)
+    ward.do(queueing.call_next, ward.lin, ward.pool)
+    for _ in range(3):
+        ward.clock.now += timedelta(minutes=4)
+        ticket = ward.do(queueing.call_next, ward.chen, ward.expert).id
+        ward.do(queueing.pass_, ward.chen, ticket)
+        if ward.types(who.ref)[-1] != "ticket.no_show":
+            ward.do(queueing.put_back, ward.desk, ticket)
+    ward.do(strikes.run)
+    rests_on = ward.look(strikes.evidence_of, who.actor, strike_of(ward, who).id)
+    once = ["ticket.called", "ticket.passed", "ticket.requeued"]
+    assert [one.type for one in rests_on.happened] == [
+        "appointment.booked", "appointment.checked_in", *once, *once, "ticket.called", "ticket.no_show", "strike.given",
+    ]  # fmt: skip
+    assert (rests_on.calls, rests_on.passes) == (3, 3)
+    assert rests_on.last_call_at - rests_on.first_call_at == timedelta(minutes=8)
+
+
+def test_nobody_else_reads_the_evidence(ward):
+    who, other = ward.person(), ward.person()
+    strike = missed(ward, who)
+    with pytest.raises(NotFound):
+        ward.look(strikes.evidence_of, other.actor, strike.id)
+    assert ward.look(strikes.evidence_of, who.actor, strike.id).calls == 0
 
 
 def test_a_no_show_that_is_taken_back_leaves_no_strike(ward):

@@ -139,7 +139,12 @@ def test_the_desk_sees_what_was_written_only_by_opening_the_appeal(doors, ward):
     listed = desk.get("/staff/desk/appeals").text
     assert "发烧" not in listed and who.name not in listed
     (address,) = re.findall(r'href="(/staff/desk/appeals/[^"]+)"', listed)
-    assert "发烧" in desk.get(address).text
+    opened = desk.get(address).text
+    assert "发烧" in opened and "没有签到记录" in opened
+    shown = doors.phone(who).get(f"/me/promises/{standing.strikes[0].id}").text
+    receipts = re.findall(r'href="/receipts/([0-9a-f-]{36})"', shown)
+    assert len(receipts) >= 3 and all(receipt in opened for receipt in receipts)  # booked, not come, struck
+    assert 'href="/receipts/' not in opened  # the receipts are the person's
     assert ward.types(who.ref)[-1] == "appeal.opened"
     assert desk.post(f"{address}/decide", reason="").status_code == 400
     assert desk.post(f"{address}/decide", reason="not_shown").status_code == 303

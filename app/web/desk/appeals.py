@@ -9,6 +9,7 @@ from flask_babel import gettext as _
 
 from app.domain.strikes import DENIED_FOR, UPHELD_FOR, DecisionReason
 from app.services import appeals as service
+from app.web import evidence_words
 from app.web.desk import bp
 from app.web.desk.board import clinic_of_request
 from app.web.disclosing import disclosing
@@ -58,5 +59,5 @@ def _page(appeal_id: str, errors: dict[str, str]) -> str:
     ]
     return render_template(
         "desk/appeal.html", opened=opened, kinds=KINDS, excuses=EXCUSES, reasons=APPEAL_REASONS,
-        decisions=DECISIONS, choices=choices, errors=errors,
+        decisions=DECISIONS, choices=choices, errors=errors, lines=evidence_words.lines_of(opened.evidence),
     )  # fmt: skip

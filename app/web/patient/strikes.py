@@ -10,6 +10,7 @@ from flask_babel import gettext as _
 from app.domain.strikes import MOST_APPEAL_CHARACTERS, AppealReason
 from app.services import appeals, identity
 from app.services import strikes as service
+from app.web import evidence_words
 from app.web.fair_words import APPEAL_REASONS, EXCUSES, KINDS
 from app.web.house import house
 from app.web.login import patient_required
@@ -57,9 +58,11 @@ def _form(strike_id: str, errors: dict[str, str], typed: dict[str, str]) -> str:
     actor = current_actor()
     with reading() as session:
         found = service.strike(session, actor, strike_id, house().clock())
+        rests_on = service.evidence_of(session, actor, strike_id, house().clock())
         names = identity.names_of(session, str(actor.ref))
     reasons = [{"value": code, "title": str(words)} for code, words in APPEAL_REASONS.items()]
     return render_template(
         "patient/strike.html", strike=found, names=names, kinds=KINDS, excuses=EXCUSES, reasons=reasons,
-        errors=errors, typed=typed, most=MOST_APPEAL_CHARACTERS,
+        errors=errors, typed=typed, most=MOST_APPEAL_CHARACTERS, evidence=rests_on,
+        lines=evidence_words.lines_of(rests_on),
     )  # fmt: skip
