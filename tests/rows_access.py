@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
+from app.domain import clinical
 from app.domain.access import ALL_PARTS
 from app.domain.break_glass import Reason
 from app.domain.documents import DocumentKind
+from app.domain.ids import new_ref
 from app.domain.permits import Choice, Purpose
-from app.models import Event
+from app.models import ClinicalRecord, Event
 from app.services import break_glass, complaints, permits, records
+from app.services.sealing import seal_next
 from tests.rows import Objects, Row
 from tests.scene import Scene
 
@@ -27,6 +30,19 @@ def permitted(scene: Scene) -> Objects:
     for owner in ("a", "child"):
         choice = Choice(Purpose.SECOND_OPINION, ALL_PARTS, 7, clinician=str(scene.ward.lin.ref))
         found[owner] = {"permit": scene.ward.do(permits.give, scene.actors["a"], scene.of(owner, "person"), choice)}
+    return found
+
+
+def measured_elsewhere(scene: Scene) -> Objects:
+    """As `permitted`, and of Li Ming something came from another house, in no visit."""
+    found = {owner: dict(values) for owner, values in permitted(scene).items()}
+    with scene.ward.house.writing_session() as session:
+        row = ClinicalRecord(
+            id=new_ref(), patient_ref=scene.of("a", "person"), kind="advice", status="final", effective_at=scene.ward.now,
+            recorded_at=scene.ward.now, source="import",
+        )  # fmt: skip
+        seal_next(session, row, clinical.advice("多喝水"))
+        found["a"]["record"] = row.id
     return found
 
 
@@ -75,6 +91,13 @@ ROWS: dict[str, Row] = {
     "doctor.readable": Row(),
     "doctor.granted": Row({"patient_ref": "$person"}, prepare=permitted, owners=("a", "child")),
     "doctor.granted_now": Row({"patient_ref": "$person"}, prepare=permitted, owners=("a", "child")),
+    "doctor.granted_days": Row({"patient_ref": "$person"}, prepare=permitted, owners=("a", "child")),
+    "doctor.granted_visit": Row(
+        {"patient_ref": "$person", "visit_id": "$visit"}, prepare=permitted, owners=("a", "child")
+    ),
+    "doctor.granted_other": Row(
+        {"patient_ref": "$person", "record_id": "$record"}, prepare=measured_elsewhere, owners=("a",)
+    ),
     "doctor.emergency": Row(),
     "doctor.break_glass": Row(
         form={"document": "resident_id", "number": "$number", "reason": "unconscious", "words": WORDS},

@@ -63,19 +63,24 @@ OWN_TYPES: Mapping[str, tuple[str, Detail]] = {
 
 
 def list_visits(session: Session, actor: Actor, patient_ref: str, now: datetime) -> list[VisitLine]:
-    """Return the visits that the actor may open, newest first. Raises NotFound, NotAllowed."""
-    grant = rights.see_health(session, actor, patient_ref, now)
-    return [_line(session, visit) for visit in _visits(session, patient_ref, grant)]
-
-
-def list_others(session: Session, actor: Actor, patient_ref: str, now: datetime) -> list[OthersLine]:
-    """Return the days with records that belong to no visit, newest first, those of no known day last.
+    """Return the visits that the actor may open, newest first: none where a grant to parts leaves visits out.
 
     Raises NotFound, NotAllowed.
     """
-    grant = rights.see_health(session, actor, patient_ref, now)
+    grant = rights.read_parts(session, actor, patient_ref, now)
+    visits = _visits(session, patient_ref, grant) if grant.has_visits else ()
+    return [_line(session, visit) for visit in visits]
+
+
+def list_others(session: Session, actor: Actor, patient_ref: str, now: datetime) -> list[OthersLine]:
+    """Return the days with records that belong to no visit, newest first, those of no known day last. Where a grant to parts
+    leaves visits out, what it includes of them stands by its day too.
+
+    Raises NotFound, NotAllowed.
+    """
+    grant = rights.read_parts(session, actor, patient_ref, now)
     days: list[OthersLine] = []
-    for day_on, rows in groupby(_others(session, patient_ref, grant), _day_of):
+    for day_on, rows in groupby(_others(session, patient_ref, grant, of_visits=not grant.has_visits), _day_of):
         same_day = list(rows)
         days.append(OthersLine(same_day[0].id, patient_ref, day_on, len(same_day)))
     return days
@@ -85,29 +90,35 @@ def list_others(session: Session, actor: Actor, patient_ref: str, now: datetime)
 
 
 def open_visit(session: Session, actor: Actor, visit_id: str, now: datetime) -> Chart:
-    """Return one visit's content and record that it was opened (A4). Raises NotFound, NotAllowed."""
+    """Return one visit's content, as far as the grant includes it, and record that it was opened (A4).
+
+    Raises NotFound, NotAllowed (also where a grant to parts leaves visits out).
+    """
     visit = session.get(Visit, visit_id)
     if visit is None:
         raise NotFound()
-    grant = rights.see_health(session, actor, visit.patient_ref, now, recorded_at=visit.recorded_at)
+    grant = rights.read_parts(session, actor, visit.patient_ref, now, kind="visit", recorded_at=visit.recorded_at)
     opened, held = _shown(_open(session, _records_of(session, [visit.id], grant)), actor, now)
     drawn, _ = _shown(_series_beside(session, visit.patient_ref, opened, grant), actor, now)
-    beside = _beside(session, [visit.id], opened, held)
+    beside = _beside(session, [visit.id], opened, held).within(grant)
     event_id = disclose(session, actor, visit.patient_ref, [visit, *beside.rows, *rows_of(opened, drawn)], now)
     ordered = _read_ordered(session, beside, held, actor)
     return _lay_out(session, visit, opened, drawn, event_id, ordered, is_staff=actor.kind == "staff")
 
 
 def open_others(session: Session, actor: Actor, record_id: str, now: datetime) -> Chart:
-    """Return the records of no visit that are of the same day as this one, as one disclosure.
+    """Return the records of no visit that are of the same day as this one, as one disclosure. Where a grant to parts leaves
+    visits out, what it includes of that day's visits is among them.
 
-    Raises NotFound, also for a record that belongs to a visit; NotAllowed.
+    Raises NotFound, also for a record that belongs to a visit which the actor may open; NotAllowed.
     """
     row = session.get(ClinicalRecord, record_id)
-    if row is None or row.visit_id is not None:
+    if row is None:
         raise NotFound()
-    grant = rights.see_health(session, actor, row.patient_ref, now, recorded_at=row.recorded_at)
-    same_day = _others(session, row.patient_ref, grant, day_of=row)
+    grant = rights.read_parts(session, actor, row.patient_ref, now, kind=row.kind, recorded_at=row.recorded_at)
+    if row.visit_id is not None and grant.has_visits:
+        raise NotFound()
+    same_day = _others(session, row.patient_ref, grant, day_of=row, of_visits=not grant.has_visits)
     opened, _ = _shown(_open(session, same_day), actor, now)
     drawn, _ = _shown(_series_beside(session, row.patient_ref, opened, grant), actor, now)
     event_id = disclose(session, actor, row.patient_ref, rows_of(opened, drawn), now)
@@ -145,11 +156,10 @@ def open_history(
     By a consent to parts it is those parts; where visits are not among them, what was written in visits stands by its day.
     """
     grant = rights.read_parts(session, actor, patient_ref, now)
-    has_visits = grant.kinds is None or "visit" in grant.kinds
-    listed = _visits(session, patient_ref, grant, HISTORY_VISITS + 1) if has_visits else ()
+    listed = _visits(session, patient_ref, grant, HISTORY_VISITS + 1) if grant.has_visits else ()
     visits = [v for v in listed if v.id != beside][:HISTORY_VISITS]
     opened = _open(session, _records_of(session, [v.id for v in visits], grant))
-    others = _open(session, _others(session, patient_ref, grant, HISTORY_OTHERS, of_visits=not has_visits))
+    others = _open(session, _others(session, patient_ref, grant, HISTORY_OTHERS, of_visits=not grant.has_visits))
     drawn = _series_beside(session, patient_ref, [*opened, *others], grant)
     written = _beside(session, [v.id for v in visits], opened, {}).within(grant)
     rows: list[Bound] = [*visits, *written.rows, *rows_of(opened, others, drawn)]

@@ -147,7 +147,7 @@ def open_course(session: Session, actor: Actor, record_id: str, now: datetime, *
     row = session.get(ClinicalRecord, record_id)
     if row is None or row.kind != Kind.OBSERVATION:
         raise NotFound()
-    grant = rights.see_health(session, actor, row.patient_ref, now, recorded_at=row.recorded_at)
+    grant = rights.read_parts(session, actor, row.patient_ref, now, kind=row.kind, recorded_at=row.recorded_at)
     if row.series is None or records.is_report_held(session, actor, row.report_id, now):
         raise NotFound()
     query = select(ClinicalRecord).where(

@@ -6,7 +6,7 @@ Filters are told by keys of this person's own (`series.filter_key`): an address 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby
@@ -65,16 +65,18 @@ def page(
     after: str = "",
     limit: int | None = None,
 ) -> Page:
-    """Return a page of the days that the actor may open. A filter or cursor that is none is no filter.
+    """Return a page of the days that the actor may open: by a consent to parts, those with something of these parts. Where visits
+    are not among them, what was written in visits stands by its day. A filter or cursor that is none is no filter.
 
     Raises NotFound, NotAllowed.
     """
     limit = limit or LINES
-    grant = rights.see_health(session, actor, patient_ref, now)
-    departments = _departments(session, patient_ref, grant, department)
+    grant = rights.read_parts(session, actor, patient_ref, now)
+    departments = _departments(session, patient_ref, grant, department) if grant.has_visits else ()
     kinds = tuple(
         Choice(key, name, None, key == kind)
         for name in KINDS
+        if grant.kinds is None or name in grant.kinds
         for key in [series.filter_key(session, patient_ref, f"kind {name}")]
     )
     years = _years(session, patient_ref, grant, year)
@@ -83,7 +85,9 @@ def page(
     bounds = _bounds(next((one.what for one in years if one.is_chosen), ""))
     start = _start(session, patient_ref, after)
 
-    visits = _visits(session, patient_ref, grant, bounds, chosen_kind, chosen_department, start, limit + 1)
+    visits: list[VisitLine] = []
+    if grant.has_visits:
+        visits = _visits(session, patient_ref, grant, bounds, chosen_kind, chosen_department, start, limit + 1)
     others: list[OthersLine] = []
     if not chosen_department and chosen_kind != "document":
         others = _others(session, patient_ref, grant, bounds, chosen_kind, start, limit + 1)
@@ -189,9 +193,7 @@ def _others(
     limit: int,
 ) -> list[OthersLine]:
     """Return the days with records of no visit. Each is named by its first record."""
-    query = select(ClinicalRecord.id, ClinicalRecord.effective_at).where(
-        ClinicalRecord.patient_ref == patient_ref, ClinicalRecord.visit_id.is_(None)
-    )
+    query = select(ClinicalRecord.id, ClinicalRecord.effective_at).where(*_beside_visits(patient_ref, grant))
     if grant.since_at is not None:
         query = query.where(ClinicalRecord.recorded_at >= grant.since_at)
     if bounds:
@@ -204,6 +206,16 @@ def _others(
     ordered = query.order_by(ClinicalRecord.effective_at.desc().nulls_last(), ClinicalRecord.id).limit(MOST_OTHERS)
     rows = session.execute(ordered).all()
     return _by_day(patient_ref, rows)[:limit]
+
+
+def _beside_visits(patient_ref: str, grant: Grant) -> list[ColumnElement[bool]]:
+    """Return what makes a record stand by its day: it belongs to no visit, or to one that the grant leaves out."""
+    where = [ClinicalRecord.patient_ref == patient_ref]
+    if grant.has_visits:
+        where.append(ClinicalRecord.visit_id.is_(None))
+    if grant.kinds is not None:
+        where.append(ClinicalRecord.kind.in_(sorted(grant.kinds)))
+    return where
 
 
 def _by_day(patient_ref: str, rows: Iterable[Any]) -> list[OthersLine]:
@@ -240,15 +252,12 @@ def _their_departments(patient_ref: str, grant: Grant) -> Select[Any]:
 
 
 def _years(session: Session, patient_ref: str, grant: Grant, chosen: str) -> tuple[Choice, ...]:
-    """Return the years from the first day of the record to the last, newest first."""
+    """Return the years from the first listed day to the last, newest first."""
     edges: list[datetime] = []
-    ranges: Sequence[Any] = (
-        select(func.min(Visit.started_at), func.max(Visit.started_at)).where(Visit.patient_ref == patient_ref),
-        select(func.min(ClinicalRecord.effective_at), func.max(ClinicalRecord.effective_at)).where(
-            ClinicalRecord.patient_ref == patient_ref, ClinicalRecord.visit_id.is_(None)
-        ),
-    )
-    for query in ranges:
+    of_visits = select(func.min(Visit.started_at), func.max(Visit.started_at)).where(Visit.patient_ref == patient_ref)
+    of_others = select(func.min(ClinicalRecord.effective_at), func.max(ClinicalRecord.effective_at))
+    ranges: list[Any] = [of_visits] if grant.has_visits else []
+    for query in [*ranges, of_others.where(*_beside_visits(patient_ref, grant))]:
         edges += [at for at in session.execute(query).one() if at is not None]
     if grant.since_at is not None:
         edges = [max(at, grant.since_at) for at in edges]

@@ -74,6 +74,11 @@ class Grant:
         """The kinds of record that are included, for a query; None for all."""
         return None if self.parts is None else frozenset(kind for kind, part in PART_OF.items() if part in self.parts)
 
+    @property
+    def has_visits(self) -> bool:
+        """Whether visits are included as such; otherwise what is included of them stands by its day."""
+        return self.parts is None or Part.VISITS in self.parts
+
 
 @dataclass(frozen=True)
 class Denial:

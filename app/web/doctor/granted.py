@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import redirect, render_template, url_for
+from flask import redirect, render_template, request, url_for
 
 from app.services import granted as service
 from app.web.access_words import BASES_FOR_STAFF, PARTS
@@ -48,3 +48,52 @@ def granted_now(patient_ref: str) -> Any:
     if grant is None:
         return redirect(url_for("doctor.granted", patient_ref=patient_ref), code=303)
     return fragment("doctor/_grant.html", grant=grant, **WORDS)
+
+
+@bp.get("/records/<patient_ref>/days")
+@staff_required("doctor")
+@disclosing
+def granted_days(patient_ref: str) -> Any:
+    """All days of the record that the grant includes, a page at a time."""
+    if _is_over(patient_ref):
+        return redirect(url_for("doctor.granted", patient_ref=patient_ref), code=303)
+    with act() as a:
+        page = service.open_days(a.session, a.actor, patient_ref, a.now, after=request.args.get("after", ""))
+    return _shown("doctor/granted_days.html", patient_ref, page=page)
+
+
+@bp.get("/records/<patient_ref>/visits/<visit_id>")
+@staff_required("doctor")
+@disclosing
+def granted_visit(patient_ref: str, visit_id: str) -> Any:
+    """One visit, as far as the grant goes."""
+    if _is_over(patient_ref):
+        return redirect(url_for("doctor.granted", patient_ref=patient_ref), code=303)
+    with act() as a:
+        chart = service.open_visit(a.session, a.actor, patient_ref, visit_id, a.now)
+    return _shown("doctor/granted_visit.html", patient_ref, chart=chart, picture=picture)
+
+
+@bp.get("/records/<patient_ref>/other/<record_id>")
+@staff_required("doctor")
+@disclosing
+def granted_other(patient_ref: str, record_id: str) -> Any:
+    """What the grant includes of one day beside its visits."""
+    if _is_over(patient_ref):
+        return redirect(url_for("doctor.granted", patient_ref=patient_ref), code=303)
+    with act() as a:
+        chart = service.open_day(a.session, a.actor, patient_ref, record_id, a.now)
+    return _shown("doctor/granted_visit.html", patient_ref, chart=chart, picture=picture)
+
+
+def _is_over(patient_ref: str) -> bool:
+    """Tell whether a page that lay open is to close: nobody's attempt, so nothing is recorded."""
+    with reading() as session:
+        return service.is_over(session, current_actor(), patient_ref, house().clock())
+
+
+def _shown(template: str, patient_ref: str, **values: Any) -> str:
+    with reading() as session:
+        grant = service.standing(session, current_actor(), patient_ref, house().clock())
+        who = service.masked(session, patient_ref, house().clock())
+    return render_template(template, patient_ref=patient_ref, grant=grant, who=who, **values, **WORDS)
