@@ -29,12 +29,13 @@ class Group:
 class Policy:
     """What a policy file says.
 
+    `logs` are those that it accepts, None for one whose key we cannot check; without any it accepts every log.
     `witnesses` maps names to keys; None stands for a key of a kind we cannot check, which therefore never counts.
     `quorum` is the name of a witness or group, or "none". `urls` maps names of witnesses to where they are asked, those
     that the file gives an address.
     """
 
-    logs: tuple[VerifierKey, ...]
+    logs: tuple[VerifierKey | None, ...]
     witnesses: Mapping[str, VerifierKey | None]
     groups: Mapping[str, Group]
     quorum: str
@@ -93,7 +94,7 @@ class _Reader:
     """What was read so far. Its methods raise ValueError or MalformedKey for a line that cannot follow."""
 
     def __init__(self) -> None:
-        self.logs: list[VerifierKey] = []
+        self.logs: list[VerifierKey | None] = []
         self.witnesses: dict[str, VerifierKey | None] = {}
         self.groups: dict[str, Group] = {}
         self.quorum: str | None = None
@@ -105,8 +106,7 @@ class _Reader:
     def read(self, words: list[str]) -> None:
         match words:
             case ["log", vkey] | ["log", vkey, _]:
-                if (key := self._key(vkey, ED25519, self._log_keys)) is not None:
-                    self.logs.append(key)
+                self.logs.append(self._key(vkey, ED25519, self._log_keys))
             case ["witness", name, vkey, *url] if len(url) <= 1:
                 self._require_new(name)
                 self.witnesses[name] = self._key(vkey, ED25519_COSIGNATURE, self._witness_keys)

@@ -230,6 +230,8 @@ def policies() -> list[dict[str, object]]:
         f"log {other}\nwitness A {a}\nquorum A\n",
         f"log {other}\nquorum none\n",
         f"log {log} https://log.example/\nquorum none\n",
+        f"log {modern}\nquorum none\n",  # a log, of a kind that nobody here can check: not any log
+        f"log {modern}\nlog {log}\nquorum none\n",
         f"witness M {modern}\nwitness A {a}\ngroup g all M A\nquorum g\n",
         f"witness M {modern}\nwitness A {a}\ngroup g any M A\nquorum g\n",
         "",

@@ -76,7 +76,7 @@
     const whole = text.replace(/\r\n?/g, "\n").trim() + "\n";
     if (MZ.isPolicy(whole)) {
       const policy = MZ.parsePolicy(whole);
-      const keys = policy.logs.map(function (key) {
+      const keys = policy.logs.filter(Boolean).map(function (key) {
         return key.text;
       });
       return { keys: keys, policy: policy, record: null, isStrict: true };

@@ -17,14 +17,24 @@
     return MZ.hex(MZ.sha256(MZ.utf8(name + "\n"), typeAndKey).subarray(0, 4));
   }
 
-  /* Returns {name, id, type, publicKey} of a verifier key, `<name>+<id>+<base64>`; the id is hexadecimal. */
-  MZ.parseKey = function (text) {
+  /* Returns {name, id, typeAndKey} of what is written `<name>+<id>+<base64>`, of whatever kind; the id is hexadecimal. */
+  MZ.splitKey = function (text) {
     const parts = text.split("+");
-    const name = parts[0];
-    const id = parts[1];
     const typeAndKey = MZ.parseBase64(parts.slice(2).join("+"));
+    if (!isName(parts[0]) || !/^[0-9a-f]{8}$/.test(parts[1]) || typeAndKey.length === 0) {
+      throw new MZ.Malformed("key");
+    }
+    return { name: parts[0], id: parts[1], typeAndKey: typeAndKey };
+  };
+
+  /* Returns {name, id, type, publicKey} of a verifier key. */
+  MZ.parseKey = function (text) {
+    const split = MZ.splitKey(text);
+    const name = split.name;
+    const id = split.id;
+    const typeAndKey = split.typeAndKey;
     const type = typeAndKey[0];
-    if (!isName(name) || typeAndKey.length !== 33 || (type !== ED25519 && type !== COSIGNATURE)) {
+    if (typeAndKey.length !== 33 || (type !== ED25519 && type !== COSIGNATURE)) {
       throw new MZ.Malformed("key");
     }
     if (keyID(name, typeAndKey) !== id || !MZ.isPublicKey(typeAndKey.subarray(1))) {

@@ -16,7 +16,7 @@
   };
 
   function Reader() {
-    this.logs = [];
+    this.logs = []; // null, too, for a key of a kind that cannot be checked here: it is none that is asked about
     this.witnesses = Object.create(null); // "__proto__" is a name like any other. name -> key; null for a key of a kind that cannot be checked here, which never counts
     this.groups = Object.create(null);
     this.order = []; // the names of the groups, as they follow each other
@@ -41,10 +41,7 @@
 
   /* Returns the key, or null for one of another algorithm. The same key twice would let one witness count twice. */
   Reader.prototype.key = function (kind, text, type) {
-    const typeAndKey = MZ.parseBase64(text.split("+").slice(2).join("+"));
-    if (typeAndKey.length === 0) {
-      refuse();
-    }
+    const typeAndKey = MZ.splitKey(text).typeAndKey;
     const isOurs = typeAndKey[0] === MZ.ED25519 || typeAndKey[0] === COSIGNATURE;
     const key = isOurs ? MZ.parseKey(text) : null;
     const bare = isOurs ? MZ.hex(key.publicKey) : MZ.hex(typeAndKey);
@@ -78,10 +75,7 @@
     const kind = words[0];
     const size = words.length;
     if (kind === "log" && (size === 2 || size === 3)) {
-      const key = this.key("log", words[1], MZ.ED25519);
-      if (key) {
-        this.logs.push(key);
-      }
+      this.logs.push(this.key("log", words[1], MZ.ED25519));
     } else if (kind === "witness" && (size === 3 || size === 4)) {
       this.requireNew(words[1]);
       this.witnesses[words[1]] = this.key("witness", words[2], COSIGNATURE);

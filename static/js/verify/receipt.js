@@ -183,7 +183,7 @@
     const names = MZ.namesOf(policy, signature.cosigners.map(function (cosigner) {
       return cosigner.key;
     }));
-    const isAccepted = policy.logs.length === 0 || (signature.key !== null && policy.logs.some(MZ.sameKey.bind(null, signature.key)));
+    const isAccepted = policy.logs.length === 0 || (signature.key !== null && policy.logs.filter(Boolean).some(MZ.sameKey.bind(null, signature.key)));
     return { name: "witnesses", ok: isAccepted && MZ.isMet(policy, names), isAccepted: isAccepted, names: names };
   }
 
