@@ -1,5 +1,6 @@
 """Make a folder ready for a demo: keys, databases, tables. Does only what is missing; `python -m app.setup` runs it.
 
+Killed at any moment, the next run goes on: each file is there whole or not at all, each database's steps are one transaction.
 Keys made here are marked by a file beside them; production refuses to start with those (`app.config`).
 """
 
@@ -16,6 +17,7 @@ from app.adapters.vault import Vault
 from app.config import DEMO_MARK, WITNESS_FOLDER, Settings, SettingsRefused, read_settings
 from app.migrate import upgrade
 from app.models import HOSPITAL
+from ledger.durable import replace_file, sync_folder
 from ledger.note import ED25519_COSIGNATURE, SigningKey
 from ledger.stores.engine import open_engine
 from ledger.witness_state import begin
@@ -27,14 +29,15 @@ def make_keys(settings: Settings) -> None:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     (folder / DEMO_MARK).touch()
     if not settings.master_key_file.exists():
-        MasterKey.generate().write(settings.master_key_file)
+        MasterKey.generate().replace(settings.master_key_file)
     if not settings.secret_key_file.exists():
         _write_secret(settings.secret_key_file, secrets.token_hex(32))
-    signing = settings.ledger_public_key_file.with_name("ledger.key")
-    if not signing.exists():
-        key = SigningKey.generate(settings.ledger_origin)
-        _write_secret(signing, key.format() + "\n")
-        settings.ledger_public_key_file.write_text(key.verifier_key.format() + "\n", "utf-8")
+    public = settings.ledger_public_key_file
+    signing = public.with_name("ledger.key")
+    if not public.exists():  # else a key that is not there was lost, and another one would not be this log's
+        if not signing.exists():
+            _write_secret(signing, SigningKey.generate(settings.ledger_origin).format() + "\n")
+        _write(public, _key_in(signing).verifier_key.format() + "\n", 0o644)
 
 
 def make_witness(settings: Settings, folder: Path) -> None:
@@ -45,15 +48,27 @@ def make_witness(settings: Settings, folder: Path) -> None:
     if (folder / "witness.vkey").exists():
         return
     folder.mkdir(mode=0o700, exist_ok=True)
-    key = SigningKey.generate(f"witness.{settings.ledger_origin.partition('/')[0]}", ED25519_COSIGNATURE)
-    _write_secret(folder / "witness.key", key.format() + "\n")
-    begin(folder / "state", key.verifier_key, folder / "witness.key")
-    (folder / "witness.vkey").write_text(key.verifier_key.format() + "\n", "utf-8")
+    private, state = folder / "witness.key", folder / "state"
+    if not state.exists():  # without it nothing can have been cosigned: what an earlier run left begins anew
+        for left in (private, folder / "witness.key.began"):
+            left.unlink(missing_ok=True)
+        key = SigningKey.generate(f"witness.{settings.ledger_origin.partition('/')[0]}", ED25519_COSIGNATURE)
+        _write_secret(private, key.format() + "\n")
+        begin(state, key.verifier_key, private)
+    _write(folder / "witness.vkey", _key_in(private).verifier_key.format() + "\n", 0o644)
+
+
+def _key_in(path: Path) -> SigningKey:
+    return SigningKey.parse(path.read_text("utf-8").rstrip("\n"))
 
 
 def _write_secret(path: Path, text: str) -> None:
-    path.touch(mode=0o600, exist_ok=False)
-    path.write_text(text, "utf-8")
+    _write(path, text, 0o600)
+
+
+def _write(path: Path, text: str, mode: int) -> None:
+    replace_file(path, text.encode(), path.with_name(f"{path.name}.new"), mode)
+    sync_folder(path.parent)
 
 
 def migrate(settings: Settings) -> None:
