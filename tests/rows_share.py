@@ -5,15 +5,12 @@ The two share holders hold a link each, one of them stopped; everybody else trie
 
 from __future__ import annotations
 
-import base64
-import json
-import re
-
 from app.domain.fhir.write import Frame
 from app.domain.shares import Choice
 from app.services import share_openings, shares
 from tests.rows import OK, Objects, Row
 from tests.scene import SHARE_HOLDERS, Scene
+from tests.shared import token_of
 
 AT = Frame("http://localhost/fhir/R4")
 MADE_UP = "A" * 43
@@ -36,15 +33,6 @@ def _shared(scene: Scene, *, is_direct: bool = False) -> Objects:
         held["a"] = {"share": made} if holder == "share_holder" else held["a"]
     held[""]["once"] = MADE_UP
     return held
-
-
-def token_of(link: str) -> str:
-    """Return the token in a link, as whoever holds it reads it."""
-    written = link.removeprefix("shlink:/")
-    payload = json.loads(base64.urlsafe_b64decode(written + "=" * (-len(written) % 4)))
-    found = re.search(r"/fhir/shl/([\w-]{43})$", payload["url"])
-    assert found
-    return found[1]
 
 
 def _shared_directly(scene: Scene) -> Objects:

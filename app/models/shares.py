@@ -17,7 +17,8 @@ class Share(Bound, Base):
     """A link (SMART Health Link) that shows part of a record to whoever holds it. Sealed (messages): the link's key and token, its
     label, what was chosen, the passcode's hash. When it ends, key, token and hash go.
 
-    `token_hash` finds it. `tries` counts wrong passcodes in its life; it stands in no event's digest, and so has no version.
+    `token_hash` finds it. `tries` counts passcodes in its life that were wrong or are being looked at; it stands in no event's digest,
+    and so has no version.
     """
 
     __tablename__ = "share"

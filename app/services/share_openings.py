@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from app.domain.access import Grant, cite
@@ -38,7 +38,6 @@ class Tried:
     """A try that was counted. `passcode_hash` is empty where the link has no passcode, and then nothing was."""
 
     passcode_hash: str = field(repr=False)
-    remaining: int = MOST_WRONG
 
 
 @dataclass(frozen=True)
@@ -64,12 +63,11 @@ def begin_try(session: Session, token: str, now: datetime, *, has_passcode: bool
     row = _living(session, token, now)
     if "P" not in row.flags:
         return Tried("")
-    if not has_passcode:
-        return Tried(str(open_payload(session, row)[0]["passcode"]), MOST_WRONG - row.tries)
-    if row.tries >= MOST_WRONG:
-        raise TooMany(retry_seconds=2)
-    session.execute(update(Share).where(Share.id == row.id).values(tries=Share.tries + 1))
-    return Tried(str(open_payload(session, row)[0]["passcode"]), MOST_WRONG - row.tries - 1)
+    if has_passcode:
+        if row.tries >= MOST_WRONG:
+            raise TooMany(retry_seconds=2)
+        session.execute(update(Share).where(Share.id == row.id).values(tries=Share.tries + 1))
+    return Tried(str(open_payload(session, row)[0]["passcode"]))
 
 
 def end_try(session: Session, token: str, recipient: str, now: datetime, *, is_right: bool, was_tried: bool) -> int:
@@ -81,7 +79,9 @@ def end_try(session: Session, token: str, recipient: str, now: datetime, *, is_r
     if is_right:
         session.execute(update(Share).where(Share.id == row.id, Share.tries > 0).values(tries=Share.tries - 1))
         return MOST_WRONG
-    remaining = max(0, MOST_WRONG - row.tries)
+    # What is left is told from the wrong ones alone: of those that are being looked at one may be right.
+    wrong = select(func.count()).where(ShareOpening.share_id == row.id, ShareOpening.outcome == "refused")
+    remaining = max(0, MOST_WRONG - (session.scalar(wrong) or 0) - was_tried)
     if was_tried:
         who = _refused(session, row, recipient, "share_passcode", now, remaining=remaining)
         if remaining == 0:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 from datetime import UTC, datetime
 
 import pytest
@@ -11,14 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.domain.shares import LASTING, ShareUnreadable, base64url, format_link, parse_choice, plain, same_passcode
+from tests.shared import payload_of
 
 UNTIL = datetime(2026, 11, 23, 8, tzinfo=UTC)
 ADDRESS = "https://hospital.example/fhir/shl/" + "A" * 43
-
-
-def payload_of(link: str) -> dict:
-    written = link.removeprefix("shlink:/")
-    return json.loads(base64.urlsafe_b64decode(written + "=" * (-len(written) % 4)))
 
 
 def test_a_link_is_the_payload_of_the_specification_in_base64url():

@@ -1,0 +1,116 @@
+"""Li shares part of her record with a doctor elsewhere and stops while it is open there; in both languages, looked at by axe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from app.domain import clinical
+from app.domain.clinical import Kind
+from app.services import queueing, records
+from tests.e2e.clinic_site import ClinicSite, Seen
+from tests.e2e.watching import PHONE
+
+PASSCODE = "482915"
+WORDS = {
+    "zh": {
+        "who": "省人民医院 张医生", "allergy": "青霉素类", "result": "空腹血糖", "flag": "偏高", "withheld": "没有选择分享",
+        "over": "对方已停止分享", "wrong": "还能试 9 次", "log": "自称：省人民医院 张医生", "none": "这一页要从分享链接打开",
+    },
+    "en": {
+        "who": "Dr Zhang, Provincial Hospital", "allergy": "Penicillins", "result": "Fasting", "flag": "High",
+        "withheld": "chose not to share", "over": "no longer shared", "wrong": "Tries left: 9",
+        "log": "says to be: Dr Zhang, Provincial Hospital", "none": "This page opens from a shared link",
+    },
+}  # fmt: skip
+
+
+@pytest.fixture
+def site(var: Path) -> Iterator[ClinicSite]:
+    with ClinicSite(var) as live:
+        yield live
+
+
+def seen_by_a_doctor(site: ClinicSite) -> str:
+    """Let doctor Chen see Li and write an allergy and a report; return the token of Li's browser."""
+    ward = site.ward
+    li = ward.person("李明")
+    ward.waiting(site.open_now, li)
+    ticket = ward.do(queueing.call_next, ward.chen, site.open_now).id
+    visit = str(ward.do(queueing.start, ward.chen, ticket))
+    ward.do(records.sign, ward.chen, visit, Kind.ALLERGY, clinical.allergy("penicillin", "皮疹"))
+    values = [clinical.observation("15074-8", "7.90")]
+    ward.do(records.sign_results, ward.chen, visit, "血糖", "Glucose", values)
+    ward.do(queueing.finish, ward.chen, ticket)
+    return ward.token("patient", li.actor.ref)
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_a_doctor_elsewhere_reads_it_until_its_person_stops(site: ClinicSite, chromium: Browser, language: str) -> None:
+    words = WORDS[language]
+    token = seen_by_a_doctor(site)
+    phone = Seen(chromium, PHONE, site.url, language)
+    phone.watched.context.add_cookies([{"name": "mz_patient", "value": token, "url": site.url, "httpOnly": True}])
+    page = phone.go("/me")
+    phone.press("a[href='/me/shares']")
+    phone.press("main a[href='/me/shares/new']")
+    page.locator("input[name=kinds][value=medicines]").uncheck()
+    page.locator("input[name=results]").first.check()
+    page.locator("input[name=passcode]").fill(PASSCODE)
+    phone.press("main form[action$='/me/shares/new'] button[type=submit]")
+    address = page.locator("#share-address").inner_text()
+    assert address.startswith(f"{site.url}/share#shlink:/")
+    expect(page.locator(".ih-qr svg")).to_be_visible()
+
+    doctor = Seen(chromium, PHONE, site.url, language)
+    theirs = doctor.go("/share")
+    expect(theirs.locator("[data-says]")).to_contain_text(words["none"])
+    theirs = doctor.watched.page()
+    doctor.page = theirs
+    asked: list[str] = []
+    theirs.on("request", lambda request: asked.append(request.url))
+    doctor.go(address)
+    form = theirs.locator("form[data-ask]")
+    expect(form).to_be_visible()
+    form.locator("button[type=submit]").click()  # nothing typed: it says what is missing
+    expect(theirs.locator("[data-wrong]")).to_be_visible()
+    form.locator("input[name=recipient]").fill(words["who"])
+    form.locator("input[name=passcode]").fill("000000")
+    form.locator("button[type=submit]").click()
+    expect(theirs.locator("[data-wrong]")).to_contain_text(words["wrong"])
+    doctor.see()
+    form.locator("input[name=passcode]").fill(PASSCODE)
+    form.locator("button[type=submit]").click()
+    document = theirs.locator("[data-document]")
+    for said in ("李明", words["allergy"], words["result"], "7.90", words["flag"], words["withheld"]):
+        expect(document).to_contain_text(said)
+    doctor.see()
+    assert not any("shlink" in url or "#" in url for url in asked)  # the key went nowhere
+    key_is_kept = "Object.keys(localStorage).length + Object.keys(sessionStorage).length"
+    assert theirs.evaluate(key_is_kept) == 0
+
+    looks = phone.go("/receipts?side=look")
+    expect(looks.locator("main")).to_contain_text(words["log"])
+    phone.go("/me/shares")
+    page.locator("form[action$='/stop'] button").click()
+    phone.press(".ih-dialog button.ih-btn_danger")
+    expect(theirs.locator("[data-says]")).to_contain_text(
+        words["over"], timeout=30_000
+    )  # the open page finds out by itself
+    expect(document).to_be_hidden()
+    assert "李明" not in theirs.locator("main").inner_text() and document.inner_text() == ""
+    doctor.see()
+    theirs.reload()
+    form.locator("input[name=recipient]").fill(words["who"])
+    form.locator("input[name=passcode]").fill(PASSCODE)
+    form.locator("button[type=submit]").click()
+    expect(theirs.locator("[data-says]")).to_contain_text(words["over"])
+
+    refused = ("status of 401", "status of 404")  # the wrong passcode, and what was asked after the end
+    assert doctor.found == []
+    assert [said for said in doctor.watched.complaints if not any(code in said for code in refused)] == []
+    doctor.watched.close()
+    phone.close()
