@@ -21,7 +21,7 @@ DOCTOR = {"reader": "$reader", "purpose": "second_opinion", "parts": ["results"]
 
 
 def _lin(scene: Scene) -> Objects:
-    return {"": {"reader": f"doctor:{scene.ward.lin.ref}"}}
+    return {"": {"reader": f"doctor:{scene.ward.lin.ref}", "doctor": str(scene.ward.lin.ref)}}
 
 
 def permitted(scene: Scene) -> Objects:
@@ -88,6 +88,16 @@ ROWS: dict[str, Row] = {
     "patient.complaints": Row(),
     "patient.complaint": Row({"complaint_id": "$complaint"}, prepare=complained, **OWN),
     "patient.emergency": Row({"emergency_id": "$emergency"}, prepare=broken, **OWN),
+    "api.readers": Row(),
+    "api.permits": Row(),
+    "api.give_permit": Row(
+        form={"person": "$person", "doctor": "$doctor", "purpose": "second_opinion", "parts": ["results"], "days": 7},
+        prepare=_lin, owned="person", owners=("a", "child"),
+    ),
+    "api.withdraw_permit": Row({"permit_id": "$permit"}, prepare=permitted, owned="person", owners=("a", "child")),
+    "api.complaints": Row(),
+    "api.complaint": Row({"complaint_id": "$complaint"}, prepare=complained, **OWN),
+    "api.complain": Row({"event_id": "$look"}, {"words": "我那天没有来看病"}, prepare=looked, **OWN),
     "doctor.readable": Row(),
     "doctor.granted": Row({"patient_ref": "$person"}, prepare=permitted, owners=("a", "child")),
     "doctor.granted_now": Row({"patient_ref": "$person"}, prepare=permitted, owners=("a", "child")),

@@ -20,6 +20,8 @@ POST /api/v1/appointments/<appointment_id>/cancel api.cancel
 POST /api/v1/appointments/<appointment_id>/confirm api.confirm
 POST /api/v1/appointments/<appointment_id>/release api.release
 POST /api/v1/check-in api.check_in
+GET /api/v1/complaints api.complaints
+GET /api/v1/complaints/<complaint_id> api.complaint
 GET /api/v1/departments api.departments
 GET /api/v1/departments/<department_id>/days api.days
 POST /api/v1/login api.login
@@ -34,8 +36,13 @@ POST /api/v1/people api.bind_person
 POST /api/v1/people/<link_id>/proof api.prove
 POST /api/v1/people/<link_id>/proof/phone api.ask_proof
 POST /api/v1/people/<link_id>/unbind api.unbind
+GET /api/v1/permits api.permits
+POST /api/v1/permits api.give_permit
+POST /api/v1/permits/<permit_id>/withdraw api.withdraw_permit
+GET /api/v1/readers api.readers
 GET /api/v1/receipts api.receipts
 GET /api/v1/receipts/<event_id> api.receipt
+POST /api/v1/receipts/<event_id>/complaint api.complain
 GET /api/v1/records api.records
 GET /api/v1/records/<visit_id> api.visit_record
 GET /api/v1/sessions api.sessions

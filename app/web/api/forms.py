@@ -94,6 +94,26 @@ class Join(Form):
     day: Day
 
 
+class GivePermit(Form):
+    """Who may read: a `doctor`, or every doctor of a `department`; of whom, what for, which parts, for how many days."""
+
+    person: Ref
+    doctor: Ref | None = None
+    department: Ref | None = None
+    purpose: Literal["treatment", "second_opinion", "follow_up"]
+    parts: Annotated[
+        list[Literal["visits", "medicines", "results", "allergies", "vaccines", "documents"]],
+        Field(min_length=1, max_length=6),
+    ]
+    days: Literal[1, 7, 30, 365]
+
+
+class Complain(Form):
+    """What was not right about the look, in one's own words."""
+
+    words: Annotated[str, Field(max_length=1000)]
+
+
 class SessionsQuery(Form):
     """A department, by its id, and a day of the hospital's calendar."""
 
