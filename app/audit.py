@@ -51,6 +51,7 @@ class Report:
     """What an audit saw."""
 
     findings: Found = field(default_factory=Found)
+    lost: list[audit_bare.Lost] = field(default_factory=list)
     entries: int = 0
     rows: int = 0
     seconds: float = 0.0
@@ -125,6 +126,7 @@ class Auditor:
                 self._rows(connection, submit, buckets, objects)
             for finding in (*audit_events.strays(connection), *audit_bare.strays(connection)):
                 self._report.findings.add(finding)
+            self._report.lost = audit_bare.lost(connection)
             for heads in audit_events.read_heads(connection, buckets):
                 links.add(heads)
             left: dict[str, Tombstones] = {}
@@ -289,6 +291,7 @@ def said(report: Report) -> Iterator[str]:
     seen = f"{report.entries} entries and {report.rows} rows in {report.seconds:.1f} s ({speed})"
     if findings.is_sound:
         yield f"GOOD: {seen}; every row is what its event says, every event is in the log, and both ways."
+        yield from _said_of_lost(report)
         return
     yield f"NOT GOOD: {findings.counts.total()} findings in {seen}:"
     for finding in findings.kept:
@@ -297,6 +300,16 @@ def said(report: Report) -> Iterator[str]:
         kept = sum(one.kind == kind for one in findings.kept)
         if count > kept:
             yield f"  {kind}: {count - kept} more"
+    yield from _said_of_lost(report)
+
+
+def _said_of_lost(report: Report) -> Iterator[str]:
+    for one in report.lost:
+        who = "the log says so (log.healed)" if one.is_told else "ONLY THIS DATABASE says so: the log does not yet"
+        yield (
+            f"  A restore lost {one.count} events of the entries {one.first} to {one.last}; {who}. Their leaves stand:"
+            " `python -m ledger heal --list`."
+        )
 
 
 def as_json(report: Report) -> str:
@@ -309,6 +322,7 @@ def as_json(report: Report) -> str:
             "seconds": round(report.seconds, 3),
             "events_a_second": report.events_a_second,
             "processes": report.processes,
+            "lost": [asdict(one) for one in report.lost],
             "counts": dict(report.findings.counts),
             "findings": [
                 {k: v for k, v in asdict(one).items() if v not in (None, "", ())} for one in report.findings.kept

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 COMMANDS = {
     "keygen": "make the key of a log, or of a witness",
     "verify": "check a receipt, offline",
+    "fingerprint": "print a key's fingerprint, as slips and the clinic's wall have it",
     "chain": "check that nothing is missing between one's receipts",
     "audit": "check a whole log, from its address or a folder",
     "monitor": "watch a log from outside, for ever",

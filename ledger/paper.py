@@ -14,6 +14,7 @@ from ledger.receipt import MAX_RECEIPT_BYTES
 VERSION = "1"
 MAX_DIGITS = 7089  # the largest code there is holds no more (ISO/IEC 18004)
 _GROUP = 6  # bytes in fifteen digits: what a number of JavaScript still holds exactly
+_CODE = re.compile(rb"\s*(?:[a-zA-Z]+://[^#\s]*#)?[0-9][0-9\s-]*")
 _DIGITS = (0, 3, 5, 8, 10, 13, 15)  # for so many bytes
 
 
@@ -46,6 +47,17 @@ def parse_paper(digits: str) -> bytes:
             "the digits end early, or go on after the receipt, or unpack to more than a receipt can be"
         )
     return receipt
+
+
+def unpaper(data: bytes) -> bytes:
+    """Return the file of the receipt in `data`: itself, or what it says if it is the text of a code on paper.
+
+    That is digits, bare or behind the address of a page and a #, as a scanner gives them; people who type digits may put
+    spaces and hyphens between. Raises MalformedReceipt for digits that are no receipt.
+    """
+    if not _CODE.fullmatch(data):
+        return data
+    return parse_paper(re.sub(rb"[\s-]+", b"", data.rpartition(b"#")[2]).decode("ascii"))
 
 
 def fingerprint(vkey: str) -> str:

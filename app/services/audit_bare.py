@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
@@ -18,21 +19,49 @@ from ledger.receipt import ForMe, parse_extra
 from ledger.stores.notices import notices_in
 
 _BARE = text("SELECT serial, idx, entry FROM ledger_entry WHERE serial <= 0 ORDER BY serial")
+_COUNT = text("SELECT count(*) FROM ledger_entry WHERE serial < 0 AND idx >= :first AND idx < :end")
 _INDEX = text("SELECT idx FROM ledger_entry WHERE entry = :entry")
+
+
+@dataclass(frozen=True)
+class Lost:
+    """What a restore lost and a heal put back as bare leaves: `count` events among the entries `first` to `last`.
+
+    The log says so itself, in a notice, so that it is no finding; `python -m ledger heal --list` has index and entry of each.
+    Before it `is_told`, which takes seconds once the site runs, only this database says so."""
+
+    first: int
+    last: int
+    count: int
+    is_told: bool
+
+
+def lost(connection: Connection) -> list[Lost]:
+    """Return what each heal of the log lost, the oldest first, with the leaves that are there counted anew."""
+    return [
+        Lost(first, end - 1, int(connection.execute(_COUNT, {"first": first, "end": end}).scalar_one()), is_told)
+        for first, end, is_told in _healed(connection)
+    ]
+
+
+def _healed(connection: Connection) -> list[tuple[int, int, bool]]:
+    return [
+        (int(str(notice.detail["from"])), int(str(notice.detail["to"])), notice.state == "told")
+        for notice in notices_in(connection)
+        if notice.kind == HEALED and _is_true(connection, notice)
+    ]
 
 
 def strays(connection: Connection) -> Iterator[Finding]:
     """Yield a finding for each leaf of no event that no notice accounts for."""
-    ranges: list[tuple[int, int]] = []
+    ranges = _healed(connection)
     first: set[bytes] = set()
     for notice in notices_in(connection):
         if notice.kind == SUCCEEDED and _says(notice):
             first.add(bytes(notice.entry or b""))
-        if notice.kind == HEALED and _is_true(connection, notice):
-            ranges.append((int(str(notice.detail["from"])), int(str(notice.detail["to"]))))
     for serial, index, entry in connection.execute(_BARE):
         is_first = serial == 0 and bytes(entry) in first and index in (0, None)
-        if not (is_first or (serial < 0 and any(start <= index < end for start, end in ranges))):
+        if not (is_first or (serial < 0 and any(start <= index < end for start, end, _ in ranges))):
             yield Finding("log.bare", index=index)
 
 

@@ -1,10 +1,13 @@
 """Files and keys named on a command line, and the sentence for each way in which they are not what they should be."""
 
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 from ledger.errors import MalformedKey, UnsupportedKey
-from ledger.note import ED25519, VerifierKey
+from ledger.note import ED25519, KINDS, VerifierKey
+from ledger.paper import unpaper
+from ledger.receipt import MAX_RECEIPT_BYTES
 
 MAX_KEYS_BYTES = 1_000_000
 
@@ -33,26 +36,46 @@ def read_file(name: str, limit: int) -> bytes:
         raise UsageError(f"{name!r} cannot be read: {getattr(e, 'strerror', None) or e}.") from e
 
 
+def read_receipt(name: str) -> bytes:
+    """Return the file of the receipt `name`, or of the one whose digits, as its code on paper has them, are in that file.
+
+    Raises UsageError; MalformedReceipt for digits that are no receipt.
+    """
+    return unpaper(read_file(name, MAX_RECEIPT_BYTES))
+
+
+def read_keys(value: str) -> list[VerifierKey]:
+    """Return the keys of logs and of witnesses that `value` names: a key itself, or a file with one a line, or "-".
+
+    Raises UsageError.
+    """
+    return _read_keys(value, KINDS, "a key of a log or of a witness")
+
+
 def read_log_keys(value: str) -> list[VerifierKey]:
     """Return the keys that `--key` names, at least one: a key itself, or a file with one a line.
 
     Keys of logs only; a file may also hold keys of kinds that cannot be checked here, which are passed over. Raises
     UsageError.
     """
+    return _read_keys(value, (ED25519,), "a key of a log")
+
+
+def _read_keys(value: str, kinds: Collection[int], what: str) -> list[VerifierKey]:
     if value.count("+") >= 2 and not Path(value).is_file():
-        keys = _parse_keys([value], strict=True)
+        keys = _parse_keys([value], kinds, strict=True)
     else:
         try:
             lines = read_file(value, MAX_KEYS_BYTES).decode("utf-8").split("\n")
         except UnicodeDecodeError as e:
             raise UsageError(f"{value} holds no keys: it is not text.") from e
-        keys = _parse_keys([line.strip(" \t\r") for line in lines], strict=False)
+        keys = _parse_keys([line.strip(" \t\r") for line in lines], kinds, strict=False)
     if not keys:
-        raise UsageError(f"{value} holds no key of a log.")
+        raise UsageError(f"{value} does not hold {what}.")
     return keys
 
 
-def _parse_keys(lines: list[str], strict: bool) -> list[VerifierKey]:
+def _parse_keys(lines: list[str], kinds: Collection[int], strict: bool) -> list[VerifierKey]:
     keys: list[VerifierKey] = []
     for line in lines:
         if not line or line.startswith("#"):
@@ -65,7 +88,7 @@ def _parse_keys(lines: list[str], strict: bool) -> list[VerifierKey]:
             continue
         except MalformedKey as e:
             raise UsageError(f"This is not a verifier key: {e}.") from e
-        if key.kind == ED25519:
+        if key.kind in kinds:
             keys.append(key)
         elif strict:
             raise UsageError(f"The key of {key.name} is a witness's, not a log's.")

@@ -1,5 +1,7 @@
 """`python -m ledger verify RECEIPT --key VKEY [--policy FILE]`: is this receipt good?
 
+It may also be the digits of the code on paper, as a scanner reads them: `zbarimg -q --raw slip.png | … verify -`.
+
 Exit codes: 0 good, 1 not good, 2 the command line names something that cannot be used.
 """
 
@@ -7,12 +9,12 @@ import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
 
-from ledger.commands.inputs import UsageError, read_file, read_log_keys
+from ledger.commands.inputs import UsageError, read_file, read_log_keys, read_receipt
 from ledger.commands.words import printable
 from ledger.errors import MalformedError, MalformedPolicy, VerificationError
 from ledger.note import VerifierKey, parse_note
 from ledger.policy import MAX_POLICY_BYTES, Policy, parse_policy
-from ledger.receipt import MAX_RECEIPT_BYTES, Verified, parse_receipt, verify_receipt
+from ledger.receipt import Verified, parse_receipt, verify_receipt
 
 # What each step of `verify_receipt` is for, in the words of somebody who holds a receipt.
 STEPS = {
@@ -27,7 +29,11 @@ STEPS = {
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare what the command line may say."""
-    parser.add_argument("receipt", metavar="RECEIPT", help="a .tlog-proof file, or - for the standard input")
+    parser.add_argument(
+        "receipt",
+        metavar="RECEIPT",
+        help="a .tlog-proof file, or one with the digits of a code on paper; - for the standard input",
+    )
     parser.add_argument("--key", metavar="VKEY", required=True, help="the log's verifier key, or a file with such keys")
     parser.add_argument("--policy", metavar="FILE", help="which witnesses have to have cosigned (c2sp.org/tlog-policy)")
 
@@ -37,10 +43,12 @@ def run(args: Namespace) -> int:
     try:
         keys = read_log_keys(args.key)
         policy = _read_policy(args.policy)
-        data = read_file(args.receipt, MAX_RECEIPT_BYTES)
+        data = read_receipt(args.receipt)
     except UsageError as e:
         print(e, file=sys.stderr)
         return 2
+    except MalformedError as e:
+        return _not_good("form", str(e))
     try:
         verified = verify_receipt(data, _key_for(data, keys), policy)
     except MalformedError as e:

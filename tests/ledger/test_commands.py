@@ -11,6 +11,7 @@ import pytest
 
 from ledger import __main__ as command_line
 from ledger.note import SigningKey, VerifierKey
+from ledger.paper import fingerprint, format_paper
 from tests.ledger.made import LOG, WITNESS, make_receipt, opening
 
 VKEY = LOG.verifier_key.format()
@@ -161,6 +162,31 @@ def test_what_an_event_says_cannot_move_the_cursor(run, receipt):
     assert code == 0
     assert "\\u001b[2J\\u202e\\u000a" in out
     assert "\x1b" not in out
+
+
+@pytest.mark.parametrize("form", ["{}", "https://clinic.example/verify#{}\n", " \n{} \n"])
+def test_the_digits_of_a_code_on_paper_are_a_receipt_too(run, receipt, form):
+    digits = format_paper(make_receipt(opening().to_show()))
+    spaced = " ".join(digits[i : i + 5] for i in range(0, len(digits), 5))
+    for typed in (digits, spaced):
+        receipt.write_text(form.format(typed))
+        code, out, _ = run("verify", receipt, "--key", VKEY)
+        assert code == 0
+        assert "appointment.checked_in" in out
+    receipt.write_text(form.format(digits[:-1]))
+    code, _, err = run("verify", receipt, "--key", VKEY)
+    assert (code, "reading the receipt" in err) == (1, True)
+
+
+def test_a_fingerprint_is_printed_as_slips_and_the_wall_have_it(run, tmp_path):
+    both = tmp_path / "keys"
+    both.write_text(f"{VKEY}\n{WITNESS.verifier_key.format()}\n")
+    line = f"{fingerprint(VKEY)}  {LOG.name}\n"
+    assert run("fingerprint", VKEY) == (0, line, "")
+    assert run("fingerprint", both)[1].splitlines(keepends=True)[0] == line
+    assert len(run("fingerprint", both)[1].splitlines()) == 2
+    code, out, err = run("fingerprint", VKEY[:-2])
+    assert (code, out, "Traceback" in err) == (2, "", False)
 
 
 @pytest.mark.parametrize("words", [[], ["nonsense"], ["verify"], ["verify", "x"], ["keygen"], ["audit"]])

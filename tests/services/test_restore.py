@@ -144,6 +144,7 @@ def test_with_an_export_the_log_is_healed_and_goes_on(day, capsys):
         day.seal()
     ids = day.act(1)  # the site goes on, and its receipts wait
     assert day.command("heal", "--from", str(day.export)) == 0
+    assert "lost 2 events of the entries 3 to 4; ONLY THIS DATABASE says so" in day.audit()[1]
     day.seal()
     day.take(ids)
     assert day.record_notices() == 1
@@ -167,7 +168,9 @@ def test_with_an_export_the_log_is_healed_and_goes_on(day, capsys):
     assert chain.is_complete
     assert [finding.kind for finding in chain.findings] == ["restored"]
     assert not check_chains(links)[0].is_complete
-    assert day.audit()[0] == 0, day.audit()[1]
+    code, said = day.audit()
+    assert code == 0, said
+    assert "lost 2 events of the entries 3 to 4; the log says so (log.healed)" in said
 
 
 def test_an_event_that_is_deleted_and_its_leaf_called_bare_is_found_unless_a_published_notice_says_so(day):

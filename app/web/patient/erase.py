@@ -17,7 +17,7 @@ from app.web.house import house
 from app.web.limits import limiter
 from app.web.login import clear_session_cookie, patient_required, public
 from app.web.patient import bp
-from app.web.sealing import verifier_keys
+from app.web.sealing import verifier_keys, witness_policy
 from app.web.transaction import act, current_actor, reading, see_other
 from ledger.errors import NotInLog
 
@@ -65,8 +65,8 @@ def erased() -> Any:
             receipt = None
     types, fields = event_words.for_check()
     page = render_template(
-        "patient/erased.html", standing=standing, receipt=receipt, keys=verifier_keys(), event_words=types,
-        field_words=fields, laws=erasure_words.LAWS, states=erasure_words.STATES,
+        "patient/erased.html", standing=standing, receipt=receipt, keys=verifier_keys(), policy=witness_policy(),
+        event_words=types, field_words=fields, laws=erasure_words.LAWS, states=erasure_words.STATES,
     )  # fmt: skip
     return make_response(page, 200 if standing else 404)
 
