@@ -39,7 +39,7 @@ from app.models import (
     Ticket,
     Visit,
 )
-from app.services import checkin, clinics, identity, lines, masks, rights
+from app.services import checkin, clinics, lines, masks, rights
 from app.services.clinics import SessionView, Words
 from app.services.identity import Masked
 from app.services.lines import LineView, TicketView
@@ -188,7 +188,7 @@ def doctor_board(session: Session, actor: Actor, session_id: str, now: datetime)
     if line.current is not None:
         refs.add(line.current.patient_ref)
         visit_id = session.scalar(select(Visit.id).where(Visit.appointment_id == line.current.appointment_id))
-    return DoctorBoard(line, shown, identity.masked(session, refs, now), visit_id)
+    return DoctorBoard(line, shown, masks.masked(session, refs, now), visit_id)
 
 
 # Finding: each says whom a text names, or None where the text is not of its kind
