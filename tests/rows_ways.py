@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from app.domain.checkin import WindowRule
 from app.domain.places import Fence
+from app.domain.rule_bounds import KINDS, format_typed, usual
 from app.services import checkin, rules
 from tests.rows import PERSON, Row
 from tests.scene import Scene
@@ -13,6 +14,9 @@ from tests.scene import Scene
 Objects = Mapping[str, Mapping[str, str]]
 PLACE = {"latitude": "31.2165", "longitude": "121.4737", "accuracy": "10"}
 RULE = {"early_minutes": "45", "late_minutes": "20", "hard_close": "", "ways": ["venue", "own_code"], "do": "save"}
+NUMBERS = {f"{group}-{key}": text for group in KINDS for key, text in format_typed(usual(group)).items()} | {
+    "screen_names": "none"
+}
 FENCE = {"latitude": "31.216540", "longitude": "121.473701", "radius": "300", "accuracy": "100", "do": "save"}
 
 
@@ -49,5 +53,7 @@ ROWS = {
         {"clinic_id": "$clinic", "part_id": "$department"}, {"do": "inherit"}, prepare=_of_its_own
     ),
     "admin.fence": Row({"clinic_id": "$clinic"}),
+    "admin.numbers": Row({"clinic_id": "$clinic"}),
+    "admin.change_numbers": Row({"clinic_id": "$clinic"}, {**NUMBERS, "strikes-count": "4", "do": "save"}),
     "admin.change_fence": Row({"clinic_id": "$clinic"}, FENCE),
 }

@@ -196,6 +196,8 @@ GET /staff/admin/rules/<clinic_id> admin.rule
 GET /staff/admin/rules/<clinic_id>/parts/<part_id> admin.department_rule
 POST /staff/admin/rules/<clinic_id>/parts/<part_id> admin.change_department_rule
 GET /staff/admin/rules/<clinic_id>/fence admin.fence
+GET /staff/admin/rules/<clinic_id>/numbers admin.numbers
+POST /staff/admin/rules/<clinic_id>/numbers admin.change_numbers
 POST /staff/admin/rules/<clinic_id>/fence admin.change_fence
 GET /staff/desk/corrections desk.corrections
 GET /staff/desk/corrections/<correction_id> desk.correction

@@ -175,7 +175,7 @@ CATALOGUE: dict[str, EventType] = {
     "staff.role_granted": _act("member", "role"),
     "staff.role_ended": _act("member", "role"),
     "staff.password_reset": _act("member"),
-    "rules.changed": _act("rule"),
+    "rules.changed": _act("rule", "of", "before", "after"),
     "day.closed": _act("day", "came", "seen", "digest"),
     "clinic.created": _act(),
     "department.created": _act("letter"),

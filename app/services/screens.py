@@ -167,8 +167,9 @@ def set_names(session: Session, actor: Actor, clinic_id: str, policy: str, now: 
     clinic = session.get(Clinic, clinic_id)
     if clinic is None:
         raise NotFound()
-    clinic.screen_names = policy
-    events.record(session, "rules.changed", actor, now, detail={"rule": "screen_names"})
+    before, clinic.screen_names = clinic.screen_names, policy
+    detail = {"rule": "screen_names", "of": clinic.name_zh, "before": before, "after": policy}
+    events.record(session, "rules.changed", actor, now, detail=detail)
 
 
 def board(session: Session, actor: Actor, now: datetime) -> Board:

@@ -6,4 +6,4 @@ from flask import Blueprint
 
 bp = Blueprint("admin", __name__, url_prefix="/staff/admin")
 
-from app.web.admin import apps, day, people, rules  # noqa: E402, F401 (their views register themselves on `bp`)
+from app.web.admin import apps, day, numbers, people, rules  # noqa: E402, F401 (their views register themselves on `bp`)

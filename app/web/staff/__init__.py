@@ -67,7 +67,7 @@ def frame() -> dict[str, Any]:
         ("pharmacist", "pharmacy.work", _("处方审核")),
         ("admin", "admin.people", _("人员")),
         ("admin", "admin.apps", _("外部应用")),
-        ("admin", "admin.rules", _("签到规则")),
+        ("admin", "admin.rules", _("门诊规则")),
         ("admin", "admin.today", _("一天的数字")),
         *(
             []
