@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 
-from app.web import access_words, erasure_words, fair_words, queue_words, share_words, smart_words
+from app.web import access_words, erasure_words, fair_words, queue_words, rule_words, share_words, smart_words
 from app.web.i18n import language_tag, moment
 
 Words = Any  # a lazy text, or a text
