@@ -30,7 +30,7 @@ def create_app(settings: Settings | None = None, clock: Callable[[], datetime] |
     """
     from flask import Flask
 
-    from app import chores, cli, logs
+    from app import chores, cli, logs, warming
     from app.web import browser, doors, errors, house, i18n, limits, login, metrics, sound_text
     from ledger.stores.engine import GateBusy
 
@@ -60,6 +60,7 @@ def create_app(settings: Settings | None = None, clock: Callable[[], datetime] |
     cli.init_cli(app, settings)
     metrics.init_metrics(app, settings, [job.name for job in chores.jobs()])
     chores.init_chores(app, app.extensions["mingzhen"], settings)
+    warming.init_warming(app, settings.compiled_templates)
     return app
 
 

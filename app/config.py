@@ -32,6 +32,7 @@ class Settings:
     ledger_public_key_file: Path
     ledger_socket: Path
     sms_database: Path
+    compiled_templates: Path  # a folder that only this user may write
     public_url: str | None
     redis_url: str | None
     receipt_wait_ms: int
@@ -89,6 +90,7 @@ def read_settings(environ: Mapping[str, str], root: Path) -> Settings:
         ledger_public_key_file=Path(environ.get("LEDGER_PUBLIC_KEY_FILE", var / "keys" / "ledger.vkey")),
         ledger_socket=Path(environ.get("LEDGER_SOCKET", var / "sequencer.sock")),
         sms_database=var / "sms.db",
+        compiled_templates=var / "templates",
         public_url=environ.get("PUBLIC_URL", "").rstrip("/") or None,
         redis_url=environ.get("REDIS_URL") or None,
         receipt_wait_ms=_whole(environ, "RECEIPT_WAIT_MS", 500, 0, 10_000),

@@ -2,7 +2,7 @@
 
 The record is written through the sealing and events that everything goes through, a visit a transaction's part; only the
 services around them are left out. Measured is server time: a request through the application, from its first line to its last byte,
-in this process, on SQLite, with every opening recorded; "first" compiles the page's template and opens what this sitting has not seen.
+in this process, on SQLite, with every opening recorded; "first" is a worker's first of that page, and opens what this sitting has not seen.
 `--visits N` makes a smaller one.
 """
 
@@ -57,6 +57,7 @@ def main() -> int:
         say(f"made {told.visits} visits with {rows} records in {time.monotonic() - started:.1f} s")
         house.close()
         app = create_app(hospital.settings_of(hospital.environment(var, 0)))
+        app.extensions["warm"]()  # as the web server does before its workers
         slowest = measure(app, token)
         app.extensions["mingzhen"].close()
     say(f"the first page of the record: {slowest:.0f} ms at the median, {LIMIT_MS:.0f} allowed")

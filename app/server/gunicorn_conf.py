@@ -29,6 +29,12 @@ accesslog = None  # query strings carry codes; what happened is in the event log
 loglevel = "warning"
 
 
+def when_ready(server: Any) -> None:
+    """The address is open and no worker is there yet: what all of them will need is loaded, and then shared."""
+    if warm := getattr(server.app.wsgi(), "extensions", {}).get("warm"):
+        warm()
+
+
 def post_fork(_server: object, _worker: object) -> None:
     """What was loaded before the fork is left alone by the collector, so that its pages stay shared."""
     gc.freeze()

@@ -6,15 +6,19 @@ from pathlib import Path
 
 import pytest
 
+from app import create_app
+from app.config import read_settings
 from app.server.__main__ import demo_version
-from tests.server.launched import Site
+from tests.server.launched import ROOT, Site
 
 
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An instance folder with keys and tables, to be copied."""
-    folder = Site(tmp_path_factory.mktemp("prepared") / "var").prepare().folder
+    site = Site(tmp_path_factory.mktemp("prepared") / "var").prepare()
+    folder = site.folder
     (folder / "demo-data").write_text(demo_version())  # an empty demo starts sooner; one test fills it
+    create_app(read_settings(site.environment, ROOT)).extensions["warm"]()  # each would compile its pages otherwise
     return folder
 
 
