@@ -41,7 +41,7 @@ torture: ## break what the ledger stands on for ten minutes: calls, power, disks
 	@$(PREPARE) test --no-browser
 	@$(VENV) -m tests.torture $(OPTIONS)
 
-mutate: ## change the ledger's formats one place at a time and see whether tests notice: an hour (OPTIONS="merkle --sample 50")
+mutate: ## change the ledger's formats one place at a time and see whether tests notice: half an hour (OPTIONS="merkle --sample 50", --keep FILE)
 	@$(PREPARE) test --no-browser
 	@nice -n 19 $(VENV) -m tests.mutate $(OPTIONS)
 

@@ -162,7 +162,6 @@ class SigningKey:
     _scheme: EdDSASigScheme = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        _require_name(self.name)
         if self.kind not in KINDS:
             raise UnsupportedKey(f"the private key of {self.name} is of kind 0x{self.kind:02x}, which cannot sign here")
         if len(self.seed) != 32:
@@ -256,7 +255,6 @@ def _parse_key(text: str) -> tuple[str, bytes, int, bytes]:
     parts = text.split("+", 2)
     if len(parts) != 3 or not _KEY_ID.fullmatch(parts[1]):
         raise MalformedKey("a key reads NAME+ID+BASE64, the ID in eight digits of lower-case hex")
-    _require_name(parts[0])
     try:
         data = parse_base64(parts[2])
     except ValueError as e:

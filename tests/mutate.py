@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import ast
 import copy
+import hashlib
 import importlib.abc
 import importlib.util
 import itertools
@@ -172,15 +173,42 @@ def is_noticed(name: str, mutant: Mutant, tests: Sequence[str]) -> bool:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != 0
 
 
+class Kept:
+    """Which changes of a source were noticed in earlier runs, a line each in a file. A survivor is tried again: tests may be new."""
+
+    def __init__(self, path: Path | None, source: str) -> None:
+        self._path = path
+        self._source = hashlib.sha256(source.encode()).hexdigest()[:16]
+        self._lines = set(path.read_text("utf-8").splitlines()) if path and path.exists() else set()
+
+    def has(self, mutant: Mutant) -> bool:
+        return self._line(mutant) in self._lines
+
+    def add(self, mutant: Mutant) -> None:
+        line = self._line(mutant)
+        if self._path and line not in self._lines:
+            self._lines.add(line)
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(line + "\n")
+
+    def _line(self, mutant: Mutant) -> str:
+        changed = hashlib.sha256(ast.unparse(mutant.tree).encode()).hexdigest()[:16]
+        return f"{self._source} {changed} {mutant.line}"
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutate", description=__doc__)
     parser.add_argument("modules", nargs="*", default=MODULES, help="of merkle, note, receipt, entry")
     parser.add_argument("--sample", type=int, default=0, metavar="N", help="so many of each module, chosen by --seed")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--keep", type=Path, metavar="FILE", help="remember there what was noticed, and do not try it again"
+    )
     told = parser.parse_args()
     all_noticed = all_made = 0
     for name in told.modules:
         source = (ROOT / "ledger" / f"{name}.py").read_text("utf-8")
+        kept = Kept(told.keep, source)
         tests = [str(ROOT / "tests" / "ledger" / f"test_{name}.py")]
         if is_noticed(name, Mutant(0, "", "", ast.parse(source)), tests):
             raise SystemExit(f"the tests of {name} fail without any change, so they would say nothing")
@@ -188,8 +216,9 @@ def main() -> int:
         chosen = random.Random(told.seed).sample(made, told.sample) if 0 < told.sample < len(made) else made
         began, noticed = time.monotonic(), 0
         for mutant in sorted(chosen, key=lambda one: one.line):
-            if is_noticed(name, mutant, tests):
+            if kept.has(mutant) or is_noticed(name, mutant, tests):
                 noticed += 1
+                kept.add(mutant)
             else:
                 print(f"  survives: ledger/{name}.py:{mutant.line}: {mutant.was}  ->  {mutant.now}", flush=True)
         took = time.monotonic() - began

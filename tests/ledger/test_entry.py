@@ -105,7 +105,11 @@ def test_thirty_two_levels_are_written_and_one_more_is_a_mistake_of_ours():
         return [nested(levels - 1)] if levels else 0
 
     assert canonical_json(nested(32)) == b"[" * 32 + b"0" + b"]" * 32
-    for value in (nested(33), {"a": nested(32)}, [{"a": nested(31)}]):
+    boxes: object = 0
+    for _ in range(32):
+        boxes = {"a": boxes}
+    assert canonical_json(boxes).count(b"{") == 32
+    for value in (nested(33), {"a": nested(32)}, [{"a": nested(31)}], {"a": boxes}):
         with pytest.raises(ValueError, match="deeply"):
             canonical_json(value)
 

@@ -278,7 +278,8 @@ def test_a_cosigners_key_does_not_sign_notes():
 
 def test_a_note_has_bounds():
     text = "text\n"
-    lines = [LOG.sign(text)] * MAX_SIGNATURES
+    lines = [LOG.sign(text)] * 100
+    assert len(lines) == MAX_SIGNATURES
     assert len(parse_note(format_note(text, lines).encode()).signatures) == MAX_SIGNATURES
     with pytest.raises(MalformedNote, match="signatures"):
         parse_note(format_note(text, [*lines, lines[0]]).encode())
@@ -299,3 +300,60 @@ def test_text_without_a_final_newline_cannot_be_signed():
 def test_all_errors_about_bytes_from_outside_have_one_base():
     assert issubclass(MalformedNote, MalformedError)
     assert issubclass(UnsupportedKey, MalformedError)
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b"text\n", "no empty line"),
+        (b"text\n\n\xe2\x80\x94 a AAAAAAA=", "does not end"),
+        (b"text\n\n\xe2\x80\x94 a AAAAAA==\n", "too short"),
+        (b"text\n\n\xe2\x80\x94 a b AAAAAAA=\n", "not a signature line"),
+        ("text\n\n\u2014 a\ufeffb+ AAAAAAA=\n".encode(), "not the name"),
+    ],
+)
+def test_a_refused_note_is_refused_in_words_of_its_own(data, why):
+    with pytest.raises(MalformedNote, match=why):
+        parse_note(data)
+
+
+def test_a_signature_of_one_byte_is_read_and_left_to_those_who_know_its_kind():
+    (line,) = parse_note(b"text\n\n\xe2\x80\x94 a AAAAAAE=\n").signatures
+    assert (line.key_id, line.signature) == (bytes(4), b"\x01")
+
+
+def test_a_refused_key_is_refused_in_words_of_its_own():
+    good = LOG.verifier_key.public_key
+    for key_bytes in (b"", good[:31], good + b"x"):
+        with pytest.raises(MalformedKey, match="instead of 32"):
+            VerifierKey("name", key_bytes)
+        with pytest.raises(MalformedKey, match="instead of 32"):
+            SigningKey("name", key_bytes)
+    for name in ("", "a b", "a+b", "a\u00a0b", "a\x1fb", "a\x00b", "\ud800", "\udfff"):
+        for make in (lambda n: VerifierKey(n, good), lambda n: SigningKey(n, bytes(32))):
+            with pytest.raises(MalformedKey, match="the name of a key"):
+                make(name)
+    with pytest.raises(UnsupportedKey, match="cannot sign here"):
+        SigningKey("name", bytes(32), 2)
+    with pytest.raises(MalformedKey, match="begins with"):
+        SigningKey.parse(LOG.verifier_key.format())
+
+
+def test_keys_are_shown_and_compared_by_what_they_are():
+    again = VerifierKey.parse(LOG.verifier_key.format())
+    assert {again, LOG.verifier_key} == {again}
+    assert repr(again) == f"VerifierKey(name={again.name!r}, public_key={again.public_key!r}, kind=1)"
+    assert repr(LOG) == f"SigningKey(name={LOG.name!r}, kind=1)"
+
+
+def test_a_key_that_is_known_twice_signed_once_and_one_that_did_not_is_named():
+    note = parse_note(format_note("text\n", [LOG.sign("text\n")]).encode())
+    assert len(verify_note(note, [LOG.verifier_key, LOG.verifier_key])) == 1
+    keys = [OTHER.verifier_key, VerifierKey.parse(SigningKey("third", bytes(32)).verifier_key.format())]
+    wanted = ", ".join(key.format().rpartition("+")[0] for key in keys)
+    with pytest.raises(VerificationError) as refused:
+        verify_note(note, keys)
+    assert refused.value.facts["name"] == wanted
+    assert str(refused.value).endswith(f"not signed by {wanted}")
+    with pytest.raises(VerificationError, match=r"not signed by nobody$"):
+        verify_note(note, [])

@@ -322,3 +322,49 @@ def test_a_forged_cosignature_of_a_known_witness_spoils_the_receipt():
     with pytest.raises(VerificationError) as refused:
         verify_receipt(receipt + forged.encode(), KEY, POLICY)
     assert refused.value.step == "signature"
+
+
+def text_of(size: int) -> str:
+    """Return a receipt of so many bytes, whose lines are as long as they may be: nobody signed what it says."""
+    head = f"{HEADER}\nindex 5\n\n"
+    lines = (("a" * 65_536) + "\n") * (size // 65_537)
+    return head + lines + "b" * (size - len(head) - len(lines))
+
+
+def test_a_receipt_and_its_lines_have_bounds():
+    longest = text_of(1_048_576)
+    assert len(longest) == 1_048_576
+    parse_receipt(longest.encode())
+    with pytest.raises(MalformedReceipt, match="longer than a receipt can be"):
+        parse_receipt(longest.encode() + b"b")
+    with pytest.raises(MalformedReceipt, match="a line is longer"):
+        parse_receipt(longest.replace("a\n", "aa\n", 1).encode()[:-1])
+    parse_receipt(format_receipt(Receipt(b"", 1, (bytes(32),) * 63, "c\n")).encode())
+    with pytest.raises(MalformedReceipt, match="first line"):
+        parse_receipt(text_of(100).replace("@v1", "@v2", 1).encode())
+
+
+def test_the_open_part_may_be_65535_bytes_long_and_not_end_early():
+    shown = ToShow(bytes(32), bytes(65_535), bytes(32))
+    assert parse_extra(format_extra(shown)) == shown
+    for short in (1, 20, 65_535):
+        with pytest.raises(MalformedReceipt, match="ends early"):
+            parse_extra(format_extra(shown)[: -32 - short])
+    with pytest.raises(MalformedReceipt, match="form that does not exist"):
+        parse_extra(format_extra(shown)[:-32])
+
+
+def test_a_refused_part_is_named():
+    for part, shown in (
+        ("open", ForMe(bytes(32), b"x", bytes(32), b"{}")),
+        ("own", ForMe(bytes(32), canonical_json(OPEN), bytes(32), b"x")),
+    ):
+        with pytest.raises(MalformedReceipt, match=f"`{part}` of the event"):
+            verify_receipt(make_receipt(shown), KEY)
+
+
+def test_only_those_witnesses_are_named_that_cosigned():
+    other = SigningKey("o.example", bytes([8]) * 32, WITNESS.kind).verifier_key.format()
+    words = f"witness a {other}\nwitness b {WITNESS.verifier_key.format()}\ngroup g any a b\nquorum g\n"
+    verified = verify_receipt(make_receipt(FOR_ME, witnesses=[WITNESS]), KEY, parse_policy(words.encode()))
+    assert verified.witnesses == ("b",)
