@@ -15,7 +15,7 @@ import importlib.util
 import itertools
 import os
 import random
-import signal
+import resource
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -30,7 +30,7 @@ MODULES = ("merkle", "note", "receipt", "entry")
 WANTED = 0.90
 # Hypothesis was loaded before pytest could look at it, which is no fault of a test.
 OPTIONS = ("-x", "-q", "--noconftest", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning")
-PATIENCE_SECONDS = 300  # a change that loops for ever is noticed too
+PATIENCE_SECONDS = 40  # of computing: a change that loops for ever is noticed too, however busy the machine is
 
 # A failure is enough: the smallest one need not be looked for.
 hypothesis.settings.register_profile(
@@ -162,7 +162,7 @@ def is_noticed(name: str, mutant: Mutant, tests: Sequence[str]) -> bool:
         silence = os.open(os.devnull, os.O_WRONLY)
         os.dup2(silence, 1)
         os.dup2(silence, 2)
-        signal.alarm(PATIENCE_SECONDS)
+        resource.setrlimit(resource.RLIMIT_CPU, (PATIENCE_SECONDS, PATIENCE_SECONDS))
         hypothesis.settings.load_profile("mutants")
         sys.meta_path.insert(0, _Changed(f"ledger.{name}", mutant.tree))
         code = 1
