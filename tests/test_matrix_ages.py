@@ -16,6 +16,8 @@ HEALTH = {"patient.record", "patient.other_records", "api.visit_record", "patien
 OWN_SAY = {
     "patient.give_permit",
     "patient.withdraw_permit",
+    "api.give_permit",
+    "api.withdraw_permit",
     "patient.ask_correction",
 }  # from fourteen on the person's alone
 

@@ -6,7 +6,9 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Iterator
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -14,6 +16,8 @@ from xml.etree import ElementTree
 import fhirkit
 import pytest
 from fhir.resources.R4B import get_fhir_model_class
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sqlalchemy import select
 
 from app import fhir_load
@@ -21,8 +25,20 @@ from app.domain import clinical
 from app.domain.clinical import Kind
 from app.domain.errors import NotFound
 from app.domain.fhir.parse import BrokenFHIR, parse_file
-from app.domain.fhir.write import Frame
+from app.domain.fhir.write import About, Frame, Name, write_patient
 from app.domain.fhir.write_bundle import to_json
+from app.domain.fhir.write_clinical import write_observation, write_prescription, write_report
+from app.domain.fhir.write_ips import (
+    ALLERGIES,
+    IMMUNIZATIONS,
+    MEDICATIONS,
+    PROBLEMS,
+    RESULTS,
+    VITAL_SIGNS,
+    as_taken,
+    write_summary,
+)
+from app.domain.fhir.write_lists import write_allergy, write_immunization, write_problem
 from app.models import ClinicalRecord, Immunization, Patient, Problem
 from app.services import lab, orders, pharmacy, records
 from app.services.fhir_ips import Chosen, bundle
@@ -37,6 +53,7 @@ from tests.services.test_records import begin
 MODULES = Path(__file__).parents[2] / "node_modules"  # npm, CC0, pinned
 IPS = MODULES / "hl7.fhir.uv.ips"
 FRAME = Frame("https://hospital.example/fhir/R4")
+AT = datetime(2026, 3, 2, 1, 30, tzinfo=UTC)
 PULSE: dict[str, Any] = {
     "resourceType": "Observation", "id": "o2", "status": "final", "subject": {"reference": "Patient/li"},
     "code": {"coding": [{"system": "http://loinc.org", "code": "8867-4"}], "text": "心率"},
@@ -86,11 +103,17 @@ def judged(text: str) -> dict[str, Any]:
     return document
 
 
+@cache
+def profile_at(url: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((IPS / f"StructureDefinition-{url.rpartition('/')[2]}.json").read_text())
+    return found
+
+
 def missing(resource: dict[str, Any]) -> list[str]:
     """Return what the profiles that a resource claims ask for and it lacks: the elements of their first level."""
     found = []
     for url in resource.get("meta", {}).get("profile", ()):
-        profile = json.loads((IPS / f"StructureDefinition-{url.rpartition('/')[2]}.json").read_text())
+        profile = profile_at(url)
         assert profile["url"] == url and profile["type"] == resource["resourceType"]
         for element in profile["differential"]["element"]:
             name = element["id"].partition(".")[2]
@@ -355,3 +378,40 @@ def facts(reading) -> dict[str, list[str]]:
 
 def spelled(*parts: Any) -> str:
     return json.dumps(parts, sort_keys=True, ensure_ascii=False, default=str)
+
+
+TEXTS = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\x00"), max_size=12)
+ABOUT = About("row_ref-000000000000000", 3, "patient_ref-00000000000", "visit_ref-000000000000", author=Name("陈大夫"))
+
+
+@given(st.lists(TEXTS, min_size=5, max_size=5), st.sets(st.integers(0, 5)), st.sets(st.integers(0, 5)))
+@settings(max_examples=25, deadline=None)
+def test_whatever_is_recorded_and_whatever_is_chosen_it_is_a_document_that_stands_alone(
+    texts, recorded, chosen
+) -> None:
+    one, two, three, four, five = (" ".join(text.split()) or "甲" for text in texts)
+    loaded = {"code": two, "system": "urn:x", "name_zh": one, "name_en": one, "note": three}
+    measured = {"code": "1-8", "name_zh": one, "name_en": two, "value": three, "unit": four, "low": None, "high": "5", "flag": "H"}  # fmt: skip
+    line = {"name": one, "dose": two, "frequency": three, "days": 5}
+    [request] = write_prescription(FRAME, ABOUT, "active", AT, {"lines": [line]})
+    given_now = {"vaccine": "other", "name_zh": one, "name_en": "", "dose": two, "lot": three, "site": four, "place": five, "note": ""}  # fmt: skip
+    written = (
+        write_problem(ABOUT, "active", AT, {**loaded, "onset_on": four, "until_on": ""}),
+        write_allergy(FRAME, ABOUT, "active", None, {**loaded, "substance": "other", "reactions": four, "status": "active"}),
+        as_taken(request, is_handed_out=True, until_at=AT),
+        write_immunization(FRAME, ABOUT, "completed", None, given_now),
+        write_observation(ABOUT, "final", None, measured, is_of_report=True),
+        write_report(ABOUT, "final", None, {"title_zh": one, "conclusion": two}, [ABOUT.ref]),
+    )  # fmt: skip
+    kinds = (PROBLEMS, ALLERGIES, MEDICATIONS, IMMUNIZATIONS, RESULTS, VITAL_SIGNS)
+    sections_given = [
+        replace(kind, is_chosen=number in chosen, resources=[written[number]] if number in recorded else [])
+        for number, kind in enumerate(kinds)
+    ]
+    patient = write_patient(FRAME, replace(ABOUT, ref=ABOUT.patient), five, "female", None)
+    document = judged(to_json(write_summary("share", patient, sections_given, AT)))
+    held = {entry["resource"]["resourceType"] for entry in document["entry"]}
+    assert [written[number]["resourceType"] in held for number in sorted(recorded)] == [
+        number in chosen for number in sorted(recorded)
+    ]
+    assert "visit" not in json.dumps(document) and "patient.ref" not in json.dumps(document)

@@ -100,7 +100,7 @@ def as_taken(request: Resource, *, is_handed_out: bool, until_at: datetime | Non
             "resourceType": "MedicationStatement",
             "id": request["id"],
             "status": "active" if is_handed_out else "intended",
-            "medicationCodeableConcept": request["medicationCodeableConcept"],
+            "medicationCodeableConcept": request.get("medicationCodeableConcept", write_concept("—")),
             "subject": request["subject"],
             "effectiveDateTime": "" if end else start,
             "effectivePeriod": clean({"start": start, "end": end}) if end else None,
