@@ -20,8 +20,8 @@ LASTING: Mapping[str, timedelta] = MappingProxyType(
     {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7), "month": timedelta(days=30)}
 )
 USUAL = "day"
-# What may be in a share, in the order of the form; the same words as for applications.
-KINDS = ("medicines", "allergies", "conditions", "immunizations", "results")
+# What may be in a share, in the order of the form. Problems are the person's list, not what single visits were for.
+KINDS = ("medications", "allergies", "problems", "immunizations", "results")
 KEY_BYTES = 32  # 43 characters of base64url
 TOKEN_BYTES = 32  # the 256 bits that the manifest's address must have
 MOST_ADDRESS_CHARACTERS = 128

@@ -224,9 +224,9 @@ def chosen_of(said: dict[str, Any]) -> Chosen:
     kinds = set(said["kinds"])
     return Chosen(
         results=tuple(said["results"]) if "results" in kinds else None,
-        medications="medicines" in kinds,
+        medications="medications" in kinds,
         allergies="allergies" in kinds,
-        problems="conditions" in kinds,
+        problems="problems" in kinds,
         immunizations="immunizations" in kinds,
     )
 

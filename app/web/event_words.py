@@ -321,7 +321,7 @@ VALUES: Mapping[str, Mapping[str, Words]] = {
         "own_code": lazy_gettext("出示自己的签到码"),
         "desk": lazy_gettext("前台办理"),
     },
-    "kinds": smart_words.KINDS,
+    "kinds": {**smart_words.KINDS, **share_words.KINDS},
     "part": {"visit_note": lazy_gettext("就诊记录"), "results": lazy_gettext("检查检验结果")},
     "proof": {
         "none": lazy_gettext("还没有"),

@@ -31,6 +31,14 @@ RULES: Mapping[str, Words] = {
     "share_over": lazy_gettext("链接已经停止或到期"),
 }
 
+KINDS: Mapping[str, Words] = {
+    "medications": lazy_gettext("正在用的药"),
+    "allergies": lazy_gettext("过敏"),
+    "problems": lazy_gettext("健康问题"),
+    "immunizations": lazy_gettext("接种记录"),
+    "results": lazy_gettext("检查检验结果"),
+}
+
 CAUSES: Mapping[str, Words] = {"passcodes": lazy_gettext("口令错了太多次")}
 
 STATES: Mapping[str, tuple[Words, str]] = {
@@ -97,7 +105,7 @@ def viewer_words() -> dict[str, str]:
         "female": _("女"),
         "unknown": _("未知"),
         "patient": _("患者"),
-        "medicines": _("用药"),
+        "medicines": _("正在用的药"),
         "allergies": _("过敏"),
         "problems": _("健康问题"),
         "past": _("以前的健康问题"),

@@ -22,6 +22,7 @@ export class Reader {
     this.words = words;
     this.isEnglish = isEnglish;
     this.found = new Map();
+    this.inReports = new Set(); // a value that its report shows is not said twice
     this.bundle = bundle;
     for (const entry of list(bundle.entry)) if (entry.resource) this.found.set(entry.fullUrl, entry.resource);
   }
@@ -98,8 +99,11 @@ export class Reader {
     const kind = SECTIONS[code];
     const card = add(root, "section", "ih-card");
     add(card, "h2", "", this.words[kind] || section.title || "");
-    const entries = list(section.entry).map((one) => this.at(one)).filter((one) => one.resourceType);
-    if (!entries.length) {
+    const named = list(section.entry).map((one) => this.at(one)).filter((one) => one.resourceType);
+    const entries = named.filter((one) => !this.inReports.has(one));
+    if (named.length && !entries.length) {
+      root.removeChild(card);
+    } else if (!entries.length) {
       const why = first(section.emptyReason && section.emptyReason.coding).code;
       add(card, "p", "ih-quiet", this.words[why === "withheld" ? "withheld" : "unavailable"]);
     } else if (kind === "results" || kind === "vitals") {
@@ -151,15 +155,14 @@ export class Reader {
 
   results(card, entries) {
     const reports = entries.filter((one) => one.resourceType === "DiagnosticReport");
-    const inReport = new Set();
     for (const report of reports) {
       const values = list(report.result).map((one) => this.at(one)).filter((one) => one.resourceType);
-      values.forEach((one) => inReport.add(one));
+      values.forEach((one) => this.inReports.add(one));
       add(card, "h3", "", [this.name(report.code), this.day(report.effectiveDateTime)].filter(Boolean).join(" · "));
       this.table(card, values, this.name(report.code), false);
       if (report.conclusion) add(card, "p", "", `${this.words.conclusion} ${report.conclusion}`);
     }
-    const alone = entries.filter((one) => one.resourceType === "Observation" && !inReport.has(one));
+    const alone = entries.filter((one) => one.resourceType === "Observation" && !this.inReports.has(one));
     if (alone.length) this.table(card, alone, this.words.results, true);
   }
 

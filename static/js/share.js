@@ -157,7 +157,7 @@ function start() {
   const label = part("label");
   label.textContent = link.label;
   label.hidden = !link.label;
-  if (link.exp) part("until").textContent = words.until.replace("{at}", new Reader({}, words, isEnglish).moment(link.exp * 1000));
+  if (link.exp) part("until").textContent = words.until.replace("{at}", new Reader({}, words, isEnglish).moment(new Date(link.exp * 1000).toISOString()));
   part("passcode").hidden = !link.flag.includes("P");
   form.hidden = false;
   form.addEventListener("submit", open);

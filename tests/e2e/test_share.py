@@ -12,7 +12,7 @@ from app.domain import clinical
 from app.domain.clinical import Kind
 from app.services import queueing, records
 from tests.e2e.clinic_site import ClinicSite, Seen
-from tests.e2e.watching import PHONE
+from tests.e2e.watching import PHONE, ROOT
 
 PASSCODE = "482915"
 WORDS = {
@@ -57,7 +57,7 @@ def test_a_doctor_elsewhere_reads_it_until_its_person_stops(site: ClinicSite, ch
     page = phone.go("/me")
     phone.press("a[href='/me/shares']")
     phone.press("main a[href='/me/shares/new']")
-    page.locator("input[name=kinds][value=medicines]").uncheck()
+    page.locator("input[name=kinds][value=medications]").uncheck()
     page.locator("input[name=results]").first.check()
     page.locator("input[name=passcode]").fill(PASSCODE)
     phone.press("main form[action$='/me/shares/new'] button[type=submit]")
@@ -114,3 +114,35 @@ def test_a_doctor_elsewhere_reads_it_until_its_person_stops(site: ClinicSite, ch
     assert [said for said in doctor.watched.complaints if not any(code in said for code in refused)] == []
     doctor.watched.close()
     phone.close()
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_summaries_that_others_published_are_laid_out_too(site: ClinicSite, chromium: Browser, language: str) -> None:
+    """The examples of hl7.fhir.uv.ips: the page shows each section in words, nothing as a script's own spelling of a gap."""
+    seen = Seen(chromium, PHONE, site.url, language)
+    page = seen.go("/share")
+    shown = []
+    examples = sorted((ROOT / "node_modules" / "hl7.fhir.uv.ips" / "example").glob("Bundle-*.json"))
+    assert len(examples) == 5
+    for example in examples:
+        shown.append(page.evaluate(SHOWS, [example.read_text("utf-8"), language == "en"]))
+        assert not any(gap in shown[-1] for gap in ("undefined", "[object", "NaN", "null")), example.name
+        seen.see()
+    wanted = {
+        "zh": ("正在用的药", "过敏", "健康问题", "接种"),
+        "en": ("Medicines", "Allergy", "Problems", "Immunizations"),
+    }
+    assert all(any(words in text for text in shown) for words in wanted[language])
+    seen.close()
+
+
+SHOWS = """async ([text, isEnglish]) => {
+  const { parseDocument } = await import("/static/js/share-link.js");
+  const { Reader } = await import("/static/js/share-show.js");
+  const root = document.getElementById("shared");
+  const place = root.querySelector("[data-document]");
+  place.textContent = "";
+  new Reader(parseDocument(text), JSON.parse(root.dataset.words), isEnglish).show(place);
+  root.querySelector("[data-shown]").hidden = false;
+  return place.innerText;
+}"""

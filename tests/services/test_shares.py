@@ -24,7 +24,7 @@ from tests.web.test_fhir import visit as visit
 
 AT = Frame("http://localhost/fhir/R4")
 WHO = "省人民医院 张医生"
-EVERYTHING = ("medicines", "allergies", "conditions", "immunizations")
+EVERYTHING = ("medications", "allergies", "problems", "immunizations")
 
 
 def made(ward: Ward, who: Person, kinds: tuple[str, ...] = EVERYTHING, hashed: str = "", **more: Any) -> str:
@@ -54,7 +54,7 @@ def of_shares(ward: Ward, ref: str) -> list[tuple[str, dict[str, Any]]]:
 
 
 def test_it_holds_what_was_chosen_and_nothing_else(ward, li, visit):
-    bundle = opened(ward, token(ward, li, made(ward, li, ("allergies", "conditions"))))
+    bundle = opened(ward, token(ward, li, made(ward, li, ("allergies", "problems"))))
     assert {"AllergyIntolerance", "Condition", "Patient", "Composition"} <= kinds_in(bundle)
     assert not {"Immunization", "Observation", "DiagnosticReport"} & kinds_in(bundle)
     assert "11010" not in json.dumps(bundle)  # no document

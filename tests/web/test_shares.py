@@ -40,7 +40,7 @@ def share(phone, person: str, **form: Any) -> dict[str, Any]:
     phone.get(f"/me/shares/new?person={person}")
     asked = {
         "person": person,
-        "kinds": ["medicines", "allergies", "conditions", "immunizations"],
+        "kinds": ["medications", "allergies", "problems", "immunizations"],
         "lasting": "day",
         **form,
     }
@@ -231,7 +231,7 @@ def test_a_mistake_on_the_form_keeps_what_was_chosen(phone, li, visit):
     assert answer.status_code == 400
     assert "6 到 32 个字符" in answer.text and 'value="给张医生"' in answer.text
     assert re.search(r'value="week" checked', answer.text) and re.search(r'value="allergies" checked', answer.text)
-    assert not re.search(r'value="medicines" checked', answer.text)
+    assert not re.search(r'value="medications" checked', answer.text)
 
 
 def test_the_token_and_who_opened_it_are_in_no_line_of_the_log(phone, elsewhere, li, capsys):

@@ -18,9 +18,9 @@ from app.web.messages import words_for
 from app.web.outcomes import frame
 from app.web.patient import bp
 from app.web.sealing import base_url, qr_svg
+from app.web.share_words import KINDS as KIND_WORDS
 from app.web.share_words import LASTING as LASTING_WORDS
 from app.web.share_words import STATES, viewer_words
-from app.web.smart_words import KINDS as KIND_WORDS
 from app.web.transaction import act, current_actor, reading, see_other
 
 
