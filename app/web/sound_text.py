@@ -15,6 +15,7 @@ from werkzeug.exceptions import NotFound
 from app.domain.errors import FieldsWrong, TextUnusable
 
 NUL = "\x00"
+OTHERS = ("/api/", "/wechat-mock/")
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
@@ -25,8 +26,9 @@ def require_sound_text() -> None:
     is_call = request.path.startswith("/api/")
     if b"%00" in request.query_string or b"\x00" in request.query_string:
         _require(request.args.items(multi=True), is_call)
-    # A call's body is JSON under limits of its own (`read_body`): it is not read here.
-    if not is_call and request.mimetype in FORMS:
+    # A call's body is JSON under limits of its own (`read_body`), and the pretend WeChat's goes on as it came (a form that was read
+    # cannot be handed on): neither is read here.
+    if not request.path.startswith(OTHERS) and request.mimetype in FORMS:
         _require(request.form.items(multi=True), is_call)
         _require(((name, file.filename or "") for name, file in request.files.items(multi=True)), is_call)
 

@@ -7,6 +7,7 @@ import io
 import pytest
 from sqlalchemy import func, select
 
+from app.adapters.neighbour import Answer, Neighbour
 from app.models import Event
 from tests.browsing import Browser
 
@@ -70,6 +71,19 @@ def test_a_search_with_nul_is_answered_with_an_outcome(app, path):
     answer = app.test_client().get(path)
     assert answer.status_code == 400
     assert answer.get_json()["resourceType"] == "OperationOutcome"
+
+
+def test_what_is_meant_for_the_pretend_wechat_goes_on_as_it_came(app, monkeypatch):
+    """It is a neighbour with a guard of its own; a form that was read here could not be handed on."""
+    handed_on = []
+
+    def ask(_neighbour, _method, _path, _headers, body):
+        handed_on.append(body)
+        return Answer(200, [], b"")
+
+    monkeypatch.setattr(Neighbour, "ask", ask)
+    app.test_client().post("/wechat-mock/connect/oauth2/authorize", data={"account": "wang"})
+    assert handed_on == [b"account=wang"]
 
 
 def _events(reading) -> int:
