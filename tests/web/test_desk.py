@@ -144,3 +144,25 @@ def test_an_unpaired_screen_goes_dark_at_once(doors, ward):
 def test_a_doctor_pairs_no_screen(doors, ward):
     doctor = doors.staff(Actor("staff", ward.lin.ref, "doctor", "s", frozenset({ward.clinic})))
     assert doctor.post("/staff/desk/screens/code", clinic=ward.clinic).status_code == 403
+
+
+ROW = re.compile(r'<li class="ih-drow .*?</li>', re.S)
+GUARD = re.compile(r'name="csrf_token" value="([^"]+)"><input type="hidden" name="idempotency_key" value="([^"]+)"')
+
+
+def test_a_row_that_is_drawn_once_carries_each_browsers_own_token_and_a_key_for_one_use(app, doors, ward):
+    appointment = ward.booked(ward.person())
+    one, other = doors.staff(ward.desk), Browser(app)
+    other.set_cookie("mz_staff", ward.token("staff", ward.desk.ref), "/staff")
+    pages = [one.get("/staff/desk/").text, one.get("/staff/desk/now").text, other.get("/staff/desk/").text]
+    rows = [ROW.search(page)[0] for page in pages]
+    guards = [GUARD.search(row).groups() for row in rows]
+    assert guards[0][0] == guards[1][0] == one.token and guards[2][0] == other.token != one.token
+    assert len({key for _, key in guards}) == 3
+    assert "\ue000" not in "".join(pages)
+    other.get("/language/en")
+    assert "Document seen" in ROW.search(other.get("/staff/desk/").text)[0]
+    assert "已核对证件" in ROW.search(one.get("/staff/desk/").text)[0]
+    desk = f"/staff/desk/visits/{appointment}/check-in"
+    assert other.post(desk, key=guards[2][1], clinic=ward.clinic).status_code == 303
+    assert "A001" in ROW.search(one.get("/staff/desk/now").text)[0]

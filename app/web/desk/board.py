@@ -15,6 +15,7 @@ from app.services import boards, clinics, queueing
 from app.services.boards import DeskDay, DeskRow
 from app.web import queue_words
 from app.web.desk import bp
+from app.web.desk.drawn import rows_of
 from app.web.desk.presses import mark_of
 from app.web.fragments import fragment
 from app.web.house import house
@@ -78,6 +79,8 @@ def words_of_board(clinic_id: str) -> dict[str, Any]:
     taken = _taken(day, filters)
     return {
         "board": day,
+        "levels": day.levels,
+        "drawn": rows_of(day, clinic_id, now),
         "clinic": clinic_id,
         "clinics": {ref: name for ref, name in names.items() if ref in actor.clinics},
         "filters": filters,
