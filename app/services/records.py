@@ -128,13 +128,13 @@ def open_others(session: Session, actor: Actor, record_id: str, now: datetime) -
 def open_own_visit(session: Session, actor: Actor, visit_id: str, now: datetime) -> OwnVisit:
     """Return the visit in which the actor is the clinician, with what was signed in it so far.
 
-    Only records that this sitting has not seen (nor signed) lately make an event; an empty visit opens nothing.
-    Raises NotFound, NotAllowed.
+    Only records that this sitting has not seen (nor signed) lately make an event; an empty visit opens nothing. Once treating
+    is over, it is as far as another grant goes. Raises NotFound, NotAllowed.
     """
     visit = own_visit(session, actor, visit_id)
-    grant = rights.see_health(session, actor, visit.patient_ref, now)
+    grant = rights.read_parts(session, actor, visit.patient_ref, now, kind="visit", recorded_at=visit.recorded_at)
     opened = _open(session, _records_of(session, [visit.id], grant))
-    beside = _beside(session, [visit.id], opened, {})
+    beside = _beside(session, [visit.id], opened, {}).within(grant)
     event_id = disclose(session, actor, visit.patient_ref, [*beside.rows, *rows_of(opened)], now)
     ordered = _read_ordered(session, beside, _held(opened, now), actor)
     ticket = session.scalar(select(Ticket).where(Ticket.appointment_id == visit.appointment_id))

@@ -175,6 +175,22 @@ def test_visits_alone_open_without_what_was_prescribed_and_ordered_in_them(
     assert {one["type"] for own in disclosed for one in own["objects"]} == {"visit.v1", "record.v1"}
 
 
+def test_the_own_visit_of_long_ago_shows_its_doctor_what_a_consent_includes_of_it(
+    ward: Ward, doors: Doors, clock, li: Person
+) -> None:
+    with ward.house.reading_session() as session:
+        own = session.scalars(select(Visit.id).where(Visit.patient_ref == li.ref)).one()
+    page = f"/staff/doctor/visits/{own}"
+    clock.now += timedelta(days=3)
+    doctor = doors.staff(ward.chen)
+    refused = doctor.get(page)
+    assert refused.status_code == 403 and DIAGNOSIS not in refused.text
+    choice = Choice(Purpose.FOLLOW_UP, frozenset({Part.VISITS}), 7, clinician=str(ward.chen.ref))
+    ward.do(permits.give, li.actor, li.ref, choice)
+    shown = doctor.get(page)
+    assert shown.status_code == 200 and DIAGNOSIS in shown.text and DRUG not in shown.text
+
+
 def test_an_address_put_together_of_two_people_opens_neither(ward: Ward, doors: Doors, li: Person) -> None:
     other = ward.person("张伟")
     let(ward, li)
