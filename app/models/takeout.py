@@ -34,7 +34,7 @@ class Takeout(Bound, Base):
 
 
 class TakeoutPart(Base):
-    """Some files of an archive, sealed (clinical). Gone when the archive is fetched, or its days are over."""
+    """About a megabyte of an archive's files, sealed (clinical). Gone when the archive was fetched, or its days are over."""
 
     __tablename__ = "takeout_part"
 

@@ -2,18 +2,20 @@
 
 This is one of the openers: packing reads the record as the account that asked may see it at that moment. What was packed is sealed
 until it is fetched; then it is gone from here, and the event names the archive with the digests of its files.
+
+Files lie in parts of about a megabyte, in their order; a name that stands in the next part too goes on there. So neither packing nor
+fetching holds more than a part at a time, however long the record is.
 """
 
 from __future__ import annotations
 
 import base64
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import and_, delete, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.domain.actor import Actor
@@ -30,8 +32,11 @@ from app.services.sealing import open_payload, seal_next, vault_of
 
 KEPT = timedelta(days=3)  # a packed archive waits so long
 FRESH = timedelta(minutes=15)  # how long ago whoever fetches may have signed in
+LONGEST_FETCH = timedelta(hours=6)  # what is left of a fetched archive then is of a download that broke off
+PART_BYTES = 1024 * 1024
 KINDS = tuple(kind for kind in TYPES if kind not in OF_THE_HOUSE)
 SECTIONS = (*KINDS, "documents", "receipts")
+A_SECTION = 10**6  # parts are numbered by section; the last number of each is for the digests of its files
 READ_ME = """明诊 · 带走的全部资料 / Everything, taken away
 
 fhir/        HL7 FHIR R4 (4.0.1), 每类一个文件 / one Bundle for each type
@@ -111,8 +116,11 @@ def is_fresh(session: Session, actor: Actor, now: datetime) -> bool:
     return began_at is not None and now - began_at <= FRESH
 
 
-def fetch(session: Session, actor: Actor, takeout_id: str, now: datetime) -> dict[str, bytes]:
-    """Return the files of an archive, by name, once. Raises NotFound, NotAllowed, SignInAgain, TakeoutMoved."""
+def fetch(session: Session, actor: Actor, takeout_id: str, now: datetime) -> None:
+    """Hand an archive out, once: whoever calls this reads it by `read_part` and then calls `drop`.
+
+    Raises NotFound, NotAllowed, SignInAgain, TakeoutMoved.
+    """
     row = session.get(Takeout, takeout_id)
     if row is None or row.account_ref != actor.ref:
         raise NotFound(about=row.patient_ref if row else None)
@@ -121,20 +129,40 @@ def fetch(session: Session, actor: Actor, takeout_id: str, now: datetime) -> dic
         raise TakeoutMoved()
     if not is_fresh(session, actor, now):
         raise SignInAgain()
-    files: dict[str, bytes] = {}
-    parts = session.scalars(select(TakeoutPart).where(TakeoutPart.takeout_id == row.id).order_by(TakeoutPart.number))
-    for part in parts:
-        held = vault_of(session).open(row.patient_ref, "clinical", _place(part.takeout_id, part.number), part.sealed)
-        files |= {name: base64.b64decode(text) for name, text in held.items()}
-    session.execute(delete(TakeoutPart).where(TakeoutPart.takeout_id == row.id))
+    digests: dict[str, str] = {}
+    lists = [(section + 1) * A_SECTION - 1 for section in range(len(SECTIONS))]
+    for part in session.scalars(
+        select(TakeoutPart).where(TakeoutPart.takeout_id == row.id, TakeoutPart.number.in_(lists))
+    ):
+        digests |= _opened(session, row.patient_ref, part)
     row.state, row.fetched_at = "fetched", now
-    seal_next(session, row, {name: hashlib.sha256(data).hexdigest() for name, data in sorted(files.items())})
+    seal_next(session, row, dict(sorted(digests.items())))
     session.flush()
     events.record(
-        session, "takeout.fetched", actor, now, subject=row.patient_ref, objects=[row], detail={"count": len(files)},
+        session, "takeout.fetched", actor, now, subject=row.patient_ref, objects=[row], detail={"count": len(digests)},
         purpose="own_access",
     )  # fmt: skip
-    return files
+
+
+def read_part(session: Session, takeout_id: str, after: int) -> tuple[int, dict[str, bytes]] | None:
+    """Return number and content, by name, of the next part of files after a number (the first after -1); None at the end.
+
+    For who was allowed to `fetch`, and has committed that.
+    """
+    wanted = (TakeoutPart.takeout_id == takeout_id, TakeoutPart.number > after)
+    is_of_files = TakeoutPart.number % A_SECTION != A_SECTION - 1
+    part = session.scalars(
+        select(TakeoutPart).where(*wanted, is_of_files).order_by(TakeoutPart.number).limit(1)
+    ).first()
+    if part is None:
+        return None
+    held = _opened(session, session.get_one(Takeout, takeout_id).patient_ref, part)
+    return part.number, {name: base64.b64decode(text) for name, text in held.items()}
+
+
+def drop(session: Session, takeout_id: str) -> None:
+    """Take away the files of an archive."""
+    session.execute(delete(TakeoutPart).where(TakeoutPart.takeout_id == takeout_id))
 
 
 def beside(verifier: bytes) -> dict[str, bytes]:
@@ -160,21 +188,19 @@ def reader_of(session: Session, takeout_id: str) -> tuple[Actor, str]:
 
 def resources(
     session: Session, actor: Actor, patient_ref: str, frame: Frame, kind: str, now: datetime
-) -> list[Resource]:
-    """Return everything of a type that the account may see. Raises NotFound, NotAllowed."""
+) -> Iterator[Resource]:
+    """Yield everything of a type that the account may see. Raises NotFound, NotAllowed."""
     grant = rights.see_health(session, actor, patient_ref, now)
     sources = Sources(session, frame, patient_ref, now)
     found: Sequence[Source] = (
         EventSources(sources, TYPES, str(actor.ref)).of(kind) if kind in SIDES else sources.of(kind)
     )
-    written = []
     for source in found:
         query = select(source.model).where(*source.where).order_by(source.at.desc(), source.key)
         if grant.since_at is not None and source.recorded is not None:
             query = query.where(source.recorded >= grant.since_at)
-        for row in session.scalars(query.execution_options(yield_per=500)):
-            written += source.write(row)
-    return written
+        for row in session.scalars(query.execution_options(yield_per=200)):
+            yield from source.write(row)
 
 
 def documents(session: Session, actor: Actor, patient_ref: str, now: datetime) -> Iterator[tuple[str, bytes]]:
@@ -186,7 +212,9 @@ def documents(session: Session, actor: Actor, patient_ref: str, now: datetime) -
     for row in session.scalars(query.order_by(Document.recorded_at, Document.id)).all():
         if not records.is_report_held(session, actor, row.report_id, now):
             said = open_payload(session, row)[0]
-            data = base64.b64decode(open_payload(session, session.get_one(DocumentContent, row.id))[0]["base64"])
+            content = session.get_one(DocumentContent, row.id)
+            data = base64.b64decode(open_payload(session, content)[0]["base64"])
+            session.expunge(content)  # or the session would keep all of them
             yield f"documents/{row.id}.{SUFFIXES.get(str(said['media_type']), 'bin')}", data
 
 
@@ -195,17 +223,38 @@ def events_of(session: Session, patient_ref: str) -> list[str]:
     return list(session.scalars(select(Event.id).where(Event.subject_ref == patient_ref).order_by(Event.serial)))
 
 
-def store(session: Session, takeout_id: str, files: Mapping[str, bytes], done: int) -> None:
-    """Put files away, sealed, and say how far packing is; nothing where the archive is not being packed any more."""
+def begin_section(session: Session, takeout_id: str, section: int) -> None:
+    """Take away what an earlier try left of a section."""
+    number = TakeoutPart.number
+    its_parts = (number >= section * A_SECTION, number < (section + 1) * A_SECTION)
+    session.execute(delete(TakeoutPart).where(TakeoutPart.takeout_id == takeout_id, *its_parts))
+
+
+def store(session: Session, takeout_id: str, section: int, number: int, files: Mapping[str, bytes]) -> bool:
+    """Put a part of a section away, sealed; False where the archive is not being packed any more."""
+    held = {name: base64.b64encode(data).decode() for name, data in files.items()}
+    return _put(session, takeout_id, section * A_SECTION + number, held)
+
+
+def end_section(session: Session, takeout_id: str, section: int, digests: Mapping[str, str]) -> bool:
+    """Put away the SHA-256 of each file of a section and say that it is packed; False as for `store`."""
+    is_wanted = not digests or _put(session, takeout_id, (section + 1) * A_SECTION - 1, dict(digests))
+    if is_wanted:
+        session.execute(update(Takeout).where(Takeout.id == takeout_id).values(done=section + 1))
+    return is_wanted
+
+
+def _put(session: Session, takeout_id: str, number: int, held: dict[str, Any]) -> bool:
     row = session.get_one(Takeout, takeout_id)
     if row.state != "asked":
-        return
-    if files:
-        last = session.scalar(select(func.max(TakeoutPart.number)).where(TakeoutPart.takeout_id == takeout_id)) or 0
-        held: dict[str, Any] = {name: base64.b64encode(data).decode() for name, data in files.items()}
-        sealed = vault_of(session).seal(row.patient_ref, "clinical", _place(takeout_id, last + 1), held)
-        session.add(TakeoutPart(takeout_id=takeout_id, number=last + 1, sealed=sealed))
-    session.execute(update(Takeout).where(Takeout.id == takeout_id).values(done=done))
+        return False
+    sealed = vault_of(session).seal(row.patient_ref, "clinical", _place(takeout_id, number), held)
+    session.add(TakeoutPart(takeout_id=takeout_id, number=number, sealed=sealed))
+    return True
+
+
+def _opened(session: Session, patient_ref: str, part: TakeoutPart) -> dict[str, Any]:
+    return vault_of(session).open(patient_ref, "clinical", _place(part.takeout_id, part.number), part.sealed)
 
 
 def finish(session: Session, takeout_id: str, now: datetime, *, is_whole: bool = True) -> None:
@@ -217,12 +266,15 @@ def finish(session: Session, takeout_id: str, now: datetime, *, is_whole: bool =
     row.ready_at = now if is_whole else None
     seal_next(session, row)
     if not is_whole:
-        session.execute(delete(TakeoutPart).where(TakeoutPart.takeout_id == takeout_id))
+        drop(session, takeout_id)
 
 
 def over(session: Session, now: datetime) -> Sequence[str]:
-    """Return archives whose days are over, some at a time."""
-    which = select(Takeout.id).where(Takeout.state.in_(("asked", "ready")), Takeout.until_at <= now)
+    """Return archives whose days are over, and fetched ones of which something is left, some at a time."""
+    is_over = and_(Takeout.state.in_(("asked", "ready")), Takeout.until_at <= now)
+    was_fetched = and_(Takeout.state == "fetched", Takeout.fetched_at <= now - LONGEST_FETCH)
+    is_left = exists().where(TakeoutPart.takeout_id == Takeout.id)
+    which = select(Takeout.id).where(or_(is_over, and_(was_fetched, is_left)))
     return session.scalars(which.order_by(Takeout.id).limit(20)).all()
 
 
@@ -230,9 +282,10 @@ def expire(session: Session, now: datetime) -> None:
     """Take away the files of archives whose days are over."""
     for takeout_id in over(session, now):
         row = session.get_one(Takeout, takeout_id)
-        row.state = "ended"
-        seal_next(session, row)
-        session.execute(delete(TakeoutPart).where(TakeoutPart.takeout_id == takeout_id))
+        if row.state != "fetched":
+            row.state = "ended"
+            seal_next(session, row)
+        drop(session, takeout_id)
 
 
 def _place(takeout_id: str, number: int) -> str:

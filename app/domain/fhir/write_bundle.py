@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -47,10 +47,13 @@ def write_searchset(
     )
 
 
-def write_collection(frame: Frame, resources: Iterable[Resource]) -> Resource:
-    """Return resources together, to be taken away."""
-    entries = [{"fullUrl": full_url(frame, resource), "resource": resource} for resource in resources]
-    return clean({"resourceType": "Bundle", "type": "collection", "entry": entries})
+def collection_in_pieces(frame: Frame, resources: Iterable[Resource]) -> Iterator[str]:
+    """Yield a Bundle of resources, to be taken away, as JSON, a resource at a time. There is at least one."""
+    before = '{"resourceType":"Bundle","type":"collection","entry":['
+    for resource in resources:
+        yield before + to_json(clean({"fullUrl": full_url(frame, resource), "resource": resource}))
+        before = ","
+    yield "]}"
 
 
 def full_url(frame: Frame, resource: Resource) -> str:

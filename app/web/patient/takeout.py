@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from flask import Response, current_app, flash, redirect, render_template, request, url_for
@@ -11,11 +13,13 @@ from flask_babel import gettext as _
 
 from app.services import oauth_grants, takeout
 from app.web.fragments import fragment
-from app.web.house import house
+from app.web.house import House, house
 from app.web.limits import limiter
 from app.web.login import patient_required
 from app.web.patient import bp
 from app.web.transaction import act, current_actor, reading, see_other
+from app.web.zipped import zipped
+from ledger.errors import StoreError
 
 
 @bp.get("/me/takeout")
@@ -60,14 +64,31 @@ def fetch_takeout(takeout_id: str) -> Any:
     verify: Response = current_app.view_functions["log.saved"]()
     try:
         with act(is_keyed=False) as a:  # an answer that is not kept: it goes out once
-            files = takeout.fetch(a.session, a.actor, takeout_id, a.now)
+            takeout.fetch(a.session, a.actor, takeout_id, a.now)
     except takeout.SignInAgain:
         flash(_("要先退出，再登录一次，然后在十五分钟内回到这里下载。"), "warning")
         return redirect(url_for("patient.takeouts"), code=303)
-    held = io.BytesIO()
-    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in {**takeout.beside(verify.get_data()), **files}.items():
-            archive.writestr(name, data)
-    response = Response(held.getvalue(), mimetype="application/zip")
+    beside = takeout.beside(verify.get_data()).items()
+    response = Response(_archive(house(), takeout_id, beside, a.now), mimetype="application/zip")
     response.headers["Content-Disposition"] = 'attachment; filename="mingzhen.zip"'
     return response
+
+
+def _archive(at: House, takeout_id: str, beside: Iterable[tuple[str, bytes]], now: datetime) -> Iterator[bytes]:
+    """Yield an archive that was handed out as it is read, and take it away from here at the end, also of a download that broke off."""
+    try:
+        yield from zipped(chain(beside, _packed(at, takeout_id)), now)
+    finally:
+        with suppress(StoreError), at.writing_session() as session:  # a busy database: the timer takes it away
+            takeout.drop(session, takeout_id)
+
+
+def _packed(at: House, takeout_id: str) -> Iterator[tuple[str, bytes]]:
+    number = -1
+    while True:
+        with at.reading_session() as session:
+            part = takeout.read_part(session, takeout_id, number)
+        if part is None:
+            return
+        number, files = part
+        yield from files.items()
