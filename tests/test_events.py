@@ -91,6 +91,7 @@ def test_driven_once_a_route_leaves_exactly_the_events_of_the_document(scene: Sc
     more = row.prepare(scene) if row.prepare else {}
     before = scene.last_serial()
     actor = row.driver(view.audience)
+    more = {**more, "a": {**more.get("a", {}), **more.get(actor, {})}}  # and what this actor holds of its own
 
     args, form, query = (row.resolve(values, scene, "a", more) for values in (row.args, row.form, row.query))
     response = scene.open(actor, method, scene.path(rule, args), form=form, query_string=query)

@@ -117,7 +117,7 @@ def stop_share(share_id: str) -> Any:
 def open_share() -> Any:
     """The page on which whoever was given a link reads it. The link stands behind the # and never comes here; what it shows is
     asked for by the page's script and opened in the browser."""
-    return render_template("patient/share_open.html", words=viewer_words())
+    return render_template("patient/open_share.html", words=viewer_words())
 
 
 def _form(person: str, typed: dict[str, Any], errors: dict[str, str], status: int = 200) -> Any:
