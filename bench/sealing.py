@@ -13,7 +13,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ from app.services.disclosure import opened as disclose
 from app.services.people import create_patient
 from app.services.sealing import open_payload, seal_next
 from app.web.house import House
-from bench import machine, sections
+from bench import disclosed, machine, sections
 from ledger.stores.engine import open_engine
 from tests.conftest import settings_in
 
@@ -82,6 +82,7 @@ class Figures:
     audit_cpu_rate: int = 0
     rotated: int = 0
     rotation_rate: int = 0
+    pages: list[disclosed.Page] = field(default_factory=list)
 
 
 def median_of(what: Callable[[], object]) -> Took:
@@ -263,6 +264,8 @@ def page(figures: Figures, began_at: datetime, others: float) -> str:
         f"The event of a disclosure names all {RECORDS} versions by",
         "their digests, and each is marked as seen.",
         "",
+        *disclosed.lines(f.pages),
+        "",
         "Writing one result, in a transaction of its own:",
         "",
         "| what | time | processor | of clear |",
@@ -290,6 +293,7 @@ def run(folder: Path, wanted: int) -> tuple[Figures, float]:
         person, refs = furnish(house)
         others = machine.Others(lambda: 0.0)
         measure(house, person, figures)
+        figures.pages = disclosed.measure(folder)
         measure_audit(house, refs, figures, wanted)
         measure_rotation(house, figures)
         return figures, others.share()
