@@ -33,6 +33,7 @@ from app.domain.fhir.write_ips import (
     IMMUNIZATIONS,
     MEDICATIONS,
     PROBLEMS,
+    PROFILES,
     RESULTS,
     VITAL_SIGNS,
     as_taken,
@@ -97,6 +98,8 @@ def judged(text: str) -> dict[str, Any]:
         assert entry["fullUrl"] == f"urn:uuid:{entry['resource']['id']}"
         assert missing(entry["resource"]) == []
     assert missing(document) == []
+    for code, (reason, types) in sections(document).items():
+        assert bool(reason) != bool(types) and set(types) <= allowed()[code]
     for narrative in narratives(document):
         root = ElementTree.fromstring(narrative["div"])  # noqa: S314, we wrote it
         assert root.tag == "{http://www.w3.org/1999/xhtml}div" and "".join(root.itertext()).strip()
@@ -106,6 +109,21 @@ def judged(text: str) -> dict[str, Any]:
 @cache
 def profile_at(url: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((IPS / f"StructureDefinition-{url.rpartition('/')[2]}.json").read_text())
+    return found
+
+
+@cache
+def allowed() -> dict[str, set[str]]:
+    """Return which types the profile of the Composition lets stand in each section, by the section's code."""
+    elements = profile_at(f"{PROFILES}/Composition-uv-ips")["differential"]["element"]
+    by_id = {element["id"]: element for element in elements}
+    found = {}
+    for name, element in by_id.items():
+        section, _, last = name.rpartition(".")
+        if last == "code" and section.startswith("Composition.section:"):
+            [code] = element["patternCodeableConcept"]["coding"]
+            targets = [url for kind in by_id[f"{section}.entry"].get("type", ()) for url in kind["targetProfile"]]
+            found[code["code"]] = {url.rpartition("/")[2] for url in targets}
     return found
 
 
@@ -403,7 +421,7 @@ def test_whatever_is_recorded_and_whatever_is_chosen_it_is_a_document_that_stand
         write_observation(ABOUT, "final", None, measured, is_of_report=True),
         write_report(ABOUT, "final", None, {"title_zh": one, "conclusion": two}, [ABOUT.ref]),
     )  # fmt: skip
-    kinds = (PROBLEMS, ALLERGIES, MEDICATIONS, IMMUNIZATIONS, RESULTS, VITAL_SIGNS)
+    kinds = (PROBLEMS, ALLERGIES, MEDICATIONS, IMMUNIZATIONS, VITAL_SIGNS, RESULTS)
     sections_given = [
         replace(kind, is_chosen=number in chosen, resources=[written[number]] if number in recorded else [])
         for number, kind in enumerate(kinds)
