@@ -121,7 +121,9 @@ def test_who_decides_about_names_is_the_office_and_it_is_on_record(ward):
         ward.do(screens.set_names, ward.desk, ward.clinic, "masked")
     ward.do(screens.set_names, SYSTEM, ward.clinic, "masked")
     assert ward.events(None)[-1][0] == "rules.changed"
-    assert ward.events(None)[-1][1]["detail"] == {"rule": "screen_names"}
+    assert ward.events(None)[-1][1]["detail"] == {
+        "rule": "screen_names", "of": "明诊门诊部", "before": "none", "after": "masked",
+    }  # fmt: skip
 
 
 def test_the_command_sets_the_names_and_refuses_another_policy(app, doors, ward):

@@ -251,5 +251,5 @@ def _checks(
     else:
         is_there, where = True, _("您在%(clinic)s", clinic=named(clinic))
     people = sorted({row[0].person for row in waiting if row[0].person})
-    who = _("已绑定：%(names)s", names="、".join(people or list(names.values())))
+    who = _("已绑定：%(names)s", names=_("、").join(people or list(names.values())))
     return [(_("时间"), is_time, when), (_("到场"), is_there, where), (_("身份"), bool(names), who)]
