@@ -28,7 +28,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import QueuePool
 
 from ledger.errors import StoreError
@@ -48,6 +48,7 @@ JOURNAL_SIZE_LIMIT_BYTES = 64 * 1024 * 1024  # a WAL that grew behind a long rea
 _WRITES = "mingzhen_writes"  # execution options: does this transaction write,
 _DURABLE = "mingzhen_durable"  # is its commit on disk when it returns,
 _GATE = "mingzhen_gate"  # and which gate does this engine have
+_TURN = 0x6D696E67  # the advisory lock that is PostgreSQL's gate
 
 
 class GateBusy(StoreError):
@@ -63,7 +64,8 @@ def open_engine(url: str | URL) -> Engine:
     """
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed, pool_size=POOL_SIZE, max_overflow=POOL_OVERFLOW, pool_timeout=POOL_TIMEOUT_SECONDS)
+        pool = {"pool_size": POOL_SIZE, "max_overflow": POOL_OVERFLOW, "pool_timeout": POOL_TIMEOUT_SECONDS}
+        return create_engine(parsed, pool_pre_ping=True, **pool)
     if not parsed.database or parsed.database == ":memory:" or parsed.database.startswith("file:"):
         raise ValueError("the database must be a file; write sqlite:///path/to/file")
     gate = _Gate(Path(parsed.database + ".gate"))
@@ -121,6 +123,7 @@ def recording(engine: Engine, durable: bool = True, kept: Connection | None = No
         connection = pooled.execution_options(**{_WRITES: True, _DURABLE: durable})
         if gate is None:
             with connection.begin():
+                _take_turn(connection, durable)
                 yield connection
             return
         with gate.held(), connection.begin():
@@ -136,9 +139,26 @@ def reading(engine: Engine, kept: Connection | None = None) -> Iterator[Connecti
     """
     with engine.connect() if kept is None else nullcontext(kept) as pooled:
         postgresql = engine.dialect.name == "postgresql"
-        connection = pooled.execution_options(postgresql_readonly=True) if postgresql else pooled
+        one_moment = {"postgresql_readonly": True, "isolation_level": "REPEATABLE READ"} if postgresql else {}
+        connection = pooled.execution_options(**one_moment)
         with connection.begin():
             yield connection
+
+
+def _take_turn(connection: Connection, durable: bool) -> None:
+    """Wait until nobody else records in this PostgreSQL database, which the lock sees to until the transaction ends.
+
+    One writer at a time, as with SQLite: what is read then is the newest, and serials are committed in their order.
+    """
+    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{int(GATE_TIMEOUT_SECONDS * 1000)}ms'")
+    if not durable:
+        connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
+    try:
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_TURN})")
+    except OperationalError as e:
+        if getattr(e.orig, "sqlstate", None) == "55P03":  # lock_not_available
+            raise GateBusy(f"the database stayed busy for {GATE_TIMEOUT_SECONDS:g} s") from e
+        raise
 
 
 def allows_several_processes(engine: Engine) -> bool:

@@ -134,10 +134,18 @@ ledger_notice = Table(
 )
 
 
+_REFUSE = """CREATE OR REPLACE FUNCTION ledger_refuse() RETURNS trigger LANGUAGE plpgsql AS
+ $$ BEGIN RAISE EXCEPTION '%%', TG_ARGV[0] USING ERRCODE = 'integrity_constraint_violation'; END $$"""
+
+
 def _forbid(table: Table, name: str, when: str, why: str) -> None:
     """Let the database itself refuse what the log never does, whoever asks."""
     trigger = f"CREATE TRIGGER {name} BEFORE {when} BEGIN SELECT RAISE(ABORT, '{why}'); END"
     event.listen(table, "after_create", DDL(trigger).execute_if(dialect="sqlite"))  # type: ignore[no-untyped-call]
+    act, _, condition = when.partition(" WHEN ")
+    told = f"CREATE TRIGGER {name} BEFORE {act} FOR EACH ROW {f'WHEN ({condition})' if condition else ''}"
+    for statement in (_REFUSE, f"{told} EXECUTE FUNCTION ledger_refuse('{why}')"):
+        event.listen(table, "after_create", DDL(statement).execute_if(dialect="postgresql"))  # type: ignore[no-untyped-call]
 
 
 for _table in (ledger_entry, ledger_tile, ledger_tree, ledger_checkpoint, ledger_cosignature, ledger_witnessed):

@@ -185,6 +185,10 @@ def test_the_short_way_spells_as_the_library_does_and_is_not_taken_where_it_woul
     assert canonical_json(value) == rfc8785.dumps(value)
 
 
+def test_the_largest_whole_number_that_javascript_holds_is_written():
+    assert canonical_json([2**53 - 1, 1 - 2**53]) == b"[9007199254740991,-9007199254740991]"
+
+
 @pytest.mark.parametrize("number", [2**53, -(2**53), 10**30])
 def test_a_whole_number_that_javascript_would_round_is_refused(number):
     with pytest.raises(ValueError):

@@ -58,9 +58,9 @@ class Silent:
 
 
 class Log:
-    """`kind` is "memory" or "sql"; whatever a sequencer acknowledged is remembered and checked by `check`."""
+    """`kind` is "memory" or "sql", at `url` if not in `folder`; what a sequencer acknowledged `check` remembers."""
 
-    def __init__(self, folder, kind="sql"):
+    def __init__(self, folder, kind="sql", url=None):
         self.folder, self.kind = folder, kind
         self.head = FileHead(folder / "head")
         self.key, self.bell = Key(), Silent()
@@ -69,7 +69,7 @@ class Log:
         if kind == "memory":
             self.store = MemoryStore()
         else:
-            self.engine = open_engine(f"sqlite:///{folder}/hospital.db")
+            self.engine = open_engine(url or f"sqlite:///{folder}/hospital.db")
             with recording(self.engine) as connection:
                 metadata.create_all(connection)
             self.store = SQLStore(self.engine)
