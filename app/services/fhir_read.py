@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session
 
 from app.domain.access import Basis, Grant
@@ -29,6 +29,7 @@ PURPOSE = "app_access"
 OF_THE_HOUSE = ("Schedule", "Slot")  # of nobody: what can be booked is public
 IN_LINES = ("MedicationRequest", "MedicationStatement")  # several resources a row
 MOST_LOOKED_AT = 2000  # rows that one request opens while it looks for matches (P1); the next page goes on
+MOST_AT_ONCE = 500  # of them in one statement: where little matches, each brings more than the one before
 
 
 class Gone(Refused):
@@ -41,11 +42,13 @@ class Gone(Refused):
 
 @dataclass(frozen=True)
 class Page:
-    """One page of a search. `cursor` goes on, empty at the end; `total` is known where this is all there is."""
+    """One page of a search. `cursor` goes on, empty at the end; `total` is known where this is all there is. `rows` are what was
+    opened for it, for `record_found`."""
 
     resources: tuple[Resource, ...]
     cursor: str
     total: int | None
+    rows: tuple[Any, ...]
 
 
 def read(session: Session, standing: Standing, frame: Frame, kind: str, its_id: str, now: datetime) -> Resource:
@@ -62,7 +65,11 @@ def read(session: Session, standing: Standing, frame: Frame, kind: str, its_id: 
 
 
 def search(session: Session, standing: Standing, frame: Frame, asked: Search, now: datetime) -> Page:
-    """Return a page of matches and record that they were read. Raises NotAllowed, NotFound, Gone."""
+    """Return a page of matches; `record_found` says that they were read, and comes before the first byte. Looking for what is
+    sealed takes its time: this is for a read transaction, which holds nobody up.
+
+    Raises NotAllowed, NotFound, Gone.
+    """
     sources = _sources(session, standing, frame, asked.kind, now)
     found: list[Resource] = []
     rows: dict[int, Any] = {}
@@ -83,9 +90,13 @@ def search(session: Session, standing: Standing, frame: Frame, asked: Search, no
         if looked_at >= MOST_LOOKED_AT:
             is_more, last = True, _after(asked.kind, row)
             break
-    _record(session, standing, asked.kind, list(rows.values()), now)
     total = None if is_more or asked.cursor else len(found)
-    return Page(tuple(found), last if is_more else "", total)
+    return Page(tuple(found), last if is_more else "", total, tuple(rows.values()))
+
+
+def record_found(session: Session, standing: Standing, kind: str, page: Page, now: datetime) -> None:
+    """Record that a page of a search was read, in the versions that it shows."""
+    _record(session, standing, kind, page.rows, now)
 
 
 def _sources(session: Session, standing: Standing, frame: Frame, kind: str, now: datetime) -> Sequence[Source]:
@@ -114,7 +125,11 @@ def _sources(session: Session, standing: Standing, frame: Frame, kind: str, now:
 def _walk(session: Session, sources: Sequence[Source], asked: Search) -> Iterator[tuple[Any, list[Resource]]]:
     """Yield each row with its resources, in order, from the cursor on."""
     start = _start(session, sources, asked)
-    streams = [_rows(session, source, asked, start) for source in sources]
+    streams = [
+        _rows(session, source, asked, start, is_dated=is_dated)
+        for source in sources
+        for is_dated in ((True, False) if source.at.property.columns[0].nullable else (True,))
+    ]
     for _at, _ref, source, row in heapq.merge(*streams, key=lambda one: one[:2], reverse=asked.is_newest_first):
         resources = source.write(row)
         if start is not None and getattr(row, source.key.key) == start[1]:  # a prescription, from the line after
@@ -123,28 +138,40 @@ def _walk(session: Session, sources: Sequence[Source], asked: Search) -> Iterato
 
 
 def _rows(
-    session: Session, source: Source, asked: Search, start: tuple[datetime, str] | None
+    session: Session, source: Source, asked: Search, start: tuple[datetime, str] | None, *, is_dated: bool
 ) -> Iterator[tuple[datetime, str, Source, Any]]:
-    """Yield the rows of one table in order, a batch at a time."""
-    at = func.coalesce(source.at, NO_DAY, type_=source.at.type)
-    is_down, is_inclusive = asked.is_newest_first, asked.kind in IN_LINES
-    ids = [source.key.in_([_ref_of(asked.kind, its_id) for its_id in wanted]) for wanted in asked.ids]
-    query = select(source.model).where(*source.where, *_dates(source.at, asked), *ids, *_beside(asked))
-    order = (at.desc(), source.key.desc()) if is_down else (at, source.key)
-    size = min(asked.count + 1, MOST_LOOKED_AT)
+    """Yield the rows of one table in order, a batch at a time: those that have an instant, in the order of its index, or those
+    that have none, which stand at NO_DAY."""
+    at, key, is_down = source.at, source.key, asked.is_newest_first
+    is_inclusive = asked.kind in IN_LINES
+    ids = [key.in_([_ref_of(asked.kind, its_id) for its_id in wanted]) for wanted in asked.ids]
+    has_day = at.is_not(None) if is_dated else at.is_(None)
+    query = select(source.model).where(*source.where, has_day, *_dates(at, asked), *ids, *_beside(asked))
+    columns = (at, key) if is_dated else (key,)
+    query = query.order_by(*(column.desc() if is_down else column for column in columns))
+    size = asked.count + 1
     while True:
         page = query
         if start is not None:
-            beyond = source.key < start[1] if is_down else source.key > start[1]
-            beyond = or_(beyond, source.key == start[1]) if is_inclusive else beyond
-            page = query.where(or_(at < start[0] if is_down else at > start[0], and_(at == start[0], beyond)))
-        rows = session.scalars(page.order_by(*order).limit(size)).all()
+            beyond = key < start[1] if is_down else key > start[1]
+            beyond = or_(beyond, key == start[1]) if is_inclusive else beyond
+            if is_dated:
+                not_before = (
+                    at <= start[0] if is_down else at >= start[0]
+                )  # says what follows from the rest, for the index
+                page = query.where(not_before, or_(at != start[0], beyond))
+            elif start[0] == NO_DAY:
+                page = query.where(beyond)
+            elif (start[0] < NO_DAY) == is_down:
+                return  # all of them came before
+        rows = session.scalars(page.limit(size)).all()
         for row in rows:
-            start = (getattr(row, source.at.key) or NO_DAY, getattr(row, source.key.key))
+            start = (getattr(row, at.key) or NO_DAY, getattr(row, key.key))
             yield *start, source, row
         is_inclusive = False
         if len(rows) < size:
             return
+        size = min(size * 4, MOST_AT_ONCE)
 
 
 def _dates(column: Any, asked: Search) -> list[ColumnElement[bool]]:

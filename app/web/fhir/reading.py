@@ -78,12 +78,11 @@ def _search(kind: str, pairs: Iterable[tuple[str, str]]) -> Response:
     except OtherPatient:
         with reading():  # where a refusal is recorded (A6); whether there is such a person, nobody looks
             raise NotAllowed(about=who.patient, rule="app_scope") from None
-    if kind in OF_THE_HOUSE:
-        with reading() as session:
-            page = fhir_read.search(session, who, at, asked, now)
-    else:
+    with reading() as session:
+        page = fhir_read.search(session, who, at, asked, now)
+    if kind not in OF_THE_HOUSE:
         with act(is_keyed=False) as a:
-            page = fhir_read.search(a.session, who, at, asked, a.now)
+            fhir_read.record_found(a.session, who, kind, page, a.now)
     return fhir_response(write_searchset(at, page.resources, _links(asked, page), page.total))
 
 
