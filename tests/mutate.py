@@ -30,7 +30,7 @@ MODULES = ("merkle", "note", "receipt", "entry")
 WANTED = 0.90
 # Hypothesis was loaded before pytest could look at it, which is no fault of a test.
 OPTIONS = ("-x", "-q", "--noconftest", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning")
-PATIENCE_SECONDS = 40  # of computing: a change that loops for ever is noticed too, however busy the machine is
+PATIENCE_SECONDS = 15  # of computing: a change that loops for ever is noticed too, however busy the machine is
 
 # A failure is enough: the smallest one need not be looked for.
 hypothesis.settings.register_profile(
