@@ -5,6 +5,8 @@ database to itself from its first statement: it waits at a gate, then begins wit
 one hook of SQLAlchemy, so an ORM Session bound to the connection they yield behaves the same, and so does a transaction
 that somebody begins without either: that one reads, and its first write fails.
 
+On PostgreSQL the gate is an advisory lock, and a reader's one moment is REPEATABLE READ; the rest of this page is SQLite's.
+
 SQLite 3.7.0 to 3.51.2 can lose a commit or corrupt the file when two connections meet at a WAL reset
 (https://sqlite.org/wal.html#the_wal_reset_bug). With such a library the journal is a file that is truncated instead of
 a write-ahead log, and `allows_several_processes` is False: one web worker, with more threads. A commit then waits for
