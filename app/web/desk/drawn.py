@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import lru_cache
 
-from flask import render_template
+from flask import current_app
 from markupsafe import Markup
 
 from app.domain.board import WaitLevels
@@ -41,8 +41,7 @@ def _drawn(
     _language: str, clinic_id: str, levels: WaitLevels, row: DeskRow, who: Masked | None, minutes: int | None, is_hidden: bool
 ) -> str:  # fmt: skip
     """Return the row in the request's language, which is `_language`, as it stands after so many minutes of waiting."""
-    return render_template(
-        "desk/_one_row.html",
+    return current_app.jinja_env.get_template("desk/_one_row.html").render(  # without the page's frame
         clinic=clinic_id,
         levels=levels,
         row=row,
