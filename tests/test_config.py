@@ -60,6 +60,7 @@ def test_a_host_that_is_not_ours_is_refused(tmp_path, pristine) -> None:
         ("PUBLIC_URL", None),
         ("PUBLIC_URL", "http://hospital.example"),
         ("PUBLIC_URL", "hospital.example"),
+        ("PUBLIC_URL", "https://" + "h" * 60 + ".example"),  # 76 characters: no shared link could carry it
         ("TRUSTED_HOSTS", None),
         ("TRUSTED_HOSTS", " , "),
         ("WECHAT_MOCK_INTERNAL", "http://127.0.0.1:9100"),

@@ -208,6 +208,8 @@ def test_an_address_of_a_file_works_once_and_for_minutes(ward, li):
     with ward.house.writing_session() as session:
         first, second = (share_openings.new_location(session, share_id, ward.now) for _ in range(2))
     assert ward.do(lambda s, now: share_openings.fetch(s, first, AT, now)).share_id == share_id
+    with pytest.raises(ShareOver):
+        ward.do(lambda s, now: share_openings.fetch(s, first, AT, now))
     ward.clock.now += timedelta(minutes=10)
     for once in (first, second):
         with pytest.raises(ShareOver):
