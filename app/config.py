@@ -122,7 +122,9 @@ def _check_production(settings: Settings, environ: Mapping[str, str]) -> None:
     if not re.fullmatch(r"https://[A-Za-z0-9.-]+(:[0-9]{1,5})?", settings.public_url or ""):
         raise SettingsRefused("PUBLIC_URL must be the https:// address that patients use; cookies are Secure under it.")
     if len(settings.public_url or "") > LONGEST_PUBLIC_URL:
-        raise SettingsRefused(f"PUBLIC_URL has at most {LONGEST_PUBLIC_URL} characters, so that shared links can carry it.")
+        raise SettingsRefused(
+            f"PUBLIC_URL has at most {LONGEST_PUBLIC_URL} characters, so that shared links can carry it."
+        )
     if settings.wechat_mock_internal or settings.wechat_api_base != REAL_API or settings.wechat_open_base != REAL_OPEN:
         raise SettingsRefused(
             "WECHAT_API_BASE, WECHAT_OPEN_BASE and WECHAT_MOCK_INTERNAL name a mock platform; leave them unset."
