@@ -98,6 +98,8 @@ class Bound:
 
 def projected(value: Any) -> Any:
     """Return a column's value as projections spell it: instants as RFC 3339 UTC with milliseconds, days as ISO dates."""
+    if value is None or type(value) is str:  # as most are
+        return value
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat(timespec="milliseconds")[:23] + "Z"
     if isinstance(value, date):
