@@ -21,7 +21,7 @@ export function start(form) {
     // aria-disabled and not disabled: a disabled button would drop out of what is sent.
     for (const button of form.querySelectorAll("button[type=submit]")) {
       button.setAttribute("aria-disabled", "true");
-      button.classList.add("ih-btn_busy");
+      if (!event.submitter || event.submitter === button) button.classList.add("ih-btn_busy"); // the one that was pressed
     }
     setTimeout(release, GIVES_UP_AFTER_MS);
   });
