@@ -240,3 +240,24 @@ def test_one_call_reads_all_hashes_of_a_proof():
     consistency_proof(77, 131, read)
     tree_hash(131, read)
     assert len(calls) == 3
+
+
+def test_what_is_wrong_with_a_proof_is_said():
+    leaf = leaf_hash(b"x")
+    wrong = [
+        (lambda: verify_inclusion(0, 2, leaf, [leaf[:31]], leaf), "not 32 bytes long"),
+        (lambda: verify_inclusion(0, 1, leaf, [leaf], leaf), "path is too long"),
+        (lambda: verify_inclusion(0, 2, leaf, [], leaf), "path is too short"),
+        (lambda: verify_inclusion(2, 2, leaf, [leaf], leaf), "has no entry 2"),
+        (lambda: verify_consistency(2, leaf, 1, leaf, []), "cannot continue"),
+        (lambda: verify_consistency(1, leaf[:31], 2, leaf, [leaf]), "not 32 bytes long"),
+        (lambda: verify_consistency(1, leaf, 2, leaf, []), "proof is empty"),
+        (lambda: verify_consistency(1, leaf, 2, leaf, [leaf, leaf]), "too long"),
+        (lambda: verify_consistency(1, leaf, 3, leaf, [leaf]), "too short"),
+        (lambda: verify_consistency(2, leaf, 2, leaf, [leaf]), "has to be empty"),
+        (lambda: verify_consistency(2, leaf, 2, leaf_hash(b"y"), []), "two roots"),
+        (lambda: verify_consistency(0, leaf, 2, leaf, []), "empty tree"),
+    ]
+    for verify, why in wrong:
+        with pytest.raises(VerificationError, match=why):
+            verify()
