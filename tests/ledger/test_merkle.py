@@ -257,6 +257,7 @@ def test_what_is_wrong_with_a_proof_is_said():
         (lambda: verify_consistency(2, leaf, 2, leaf, [leaf]), "has to be empty"),
         (lambda: verify_consistency(2, leaf, 2, leaf_hash(b"y"), []), "two roots"),
         (lambda: verify_consistency(0, leaf, 2, leaf, []), "empty tree"),
+        (lambda: verify_consistency(0, EMPTY_ROOT, 0, leaf, []), "empty tree"),
     ]
     for verify, why in wrong:
         with pytest.raises(VerificationError, match=why):
