@@ -167,7 +167,9 @@ def write_provenance(frame: Frame, seen: Seen) -> Resource:
 def _agent(frame: Frame, seen: Seen, *, is_audit: bool) -> Resource:
     role = concept("", coding(frame.sid("role"), seen.role or seen.actor_kind))
     who = shown(seen.who) or {
-        "display": {"patient": "患者的账号", "share": "拿着分享链接的人", "system": "系统"}.get(seen.actor_kind, seen.actor_kind)
+        "display": {"patient": "患者的账号", "share": "拿着分享链接的人", "system": "系统"}.get(
+            seen.actor_kind, seen.actor_kind
+        )
     }
     return {"role": [role], "who": who} | ({"requestor": True} if is_audit else {})
 
