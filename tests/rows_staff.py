@@ -54,7 +54,7 @@ ROWS: dict[str, Row] = {
     "staff.lock_page": Row(to_sign_in=True),
     "staff.lock": Row(),
     "staff.unlock": Row(to_sign_in=True, but=dict.fromkeys(STAFF, 400)),  # nothing was typed
-    "staff.active": Row(but={"*": 204}),
+    "staff.active": Row(),
     "staff.me": Row(),
     "staff.end_sitting": Row(
         {"sitting_ref": "$sitting"}, prepare=_sitting, but={name: 404 for name in STAFF if name != "desk"}

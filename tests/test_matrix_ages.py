@@ -19,6 +19,7 @@ OWN_SAY = {
     "api.give_permit",
     "api.withdraw_permit",
     "patient.ask_correction",
+    "patient.make_share",
 }  # from fourteen on the person's alone
 
 

@@ -13,6 +13,12 @@ TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 REPORTS_VIOLATIONS = """
 document.addEventListener("securitypolicyviolation", (e) => console.error("CSP " + e.violatedDirective + " " + e.blockedURI));
 """
+# A colour on its way to another is no colour of ours; what turns for ever is not waited for.
+STANDS_STILL = """
+() => Promise.all(
+  document.getAnimations().filter((a) => a.effect.getComputedTiming().iterations !== Infinity).map((a) => a.finished.catch(() => {}))
+)
+"""
 PHONE = {"width": 390, "height": 844}
 TABLET = {"width": 1024, "height": 768}
 
@@ -42,6 +48,7 @@ class Watched:
 
 def look(page: Page | Frame) -> list[str]:
     """Return what axe finds serious or critical on a page: A and AA, no rule switched off."""
+    page.evaluate(STANDS_STILL)
     if not page.evaluate("() => typeof window.axe !== 'undefined'"):
         page.evaluate(AXE.read_text("utf-8"))
     found = page.evaluate("(tags) => axe.run(document, {runOnly: {type: 'tag', values: tags}})", TAGS)

@@ -62,6 +62,7 @@ def test_a_demo_whose_witness_lost_its_state_goes_on_sealed_by_the_hospital_alon
     said = site.said()
     assert said.index("retire it") < said.index("does not cosign any more")  # the reason is above, as it says
     wait_until(lambda: site.status("/readyz") == 200)
+    wait_until(lambda: site.status("/readyz") == 200 and site.status("/ledger/checkpoint") == 200)
     assert not cosigned(site)
 
 
