@@ -35,13 +35,9 @@ def when_ready(server: Any) -> None:
         warm()
 
 
-YOUNG_OBJECTS = 20_000  # between two looks for cycles: a request makes thousands of objects and leaves few
-
-
 def post_fork(_server: object, _worker: object) -> None:
     """What was loaded before the fork is left alone by the collector, so that its pages stay shared."""
     gc.freeze()
-    gc.set_threshold(YOUNG_OBJECTS)
 
 
 def post_worker_init(worker: Any) -> None:
