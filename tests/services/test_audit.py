@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from app.services.sealing import seal_again
 from ledger.stores.engine import recording
 from tests.conftest import Clock, sequencer_in, settings_in
 from tests.fixtures_visit import build_ward
+from tests.sealed import until_sealed
 
 
 @dataclass
@@ -63,7 +63,7 @@ def kept(pristine, tmp_path_factory) -> Iterator[tuple[Path, Any]]:
         ward.waiting()
         ward.booked(ward.person())
         ward.waiting(ward.pool)
-        _until_sealed(ward)
+        until_sealed(ward.house)
     app.extensions["mingzhen"].close()
     yield var, ward
 
@@ -80,21 +80,6 @@ def sealed_ward(kept, app) -> Iterator[Any]:
     ward.house = keeper()
     yield ward
     keeper.close()
-
-
-def _until_sealed(ward) -> None:
-    waits = text("SELECT count(*) FROM ledger_entry WHERE idx IS NULL")
-    size = text("SELECT coalesce(max(size), 0) FROM ledger_checkpoint")
-    entries = text("SELECT count(*) FROM ledger_entry")
-    for _ in range(3000):
-        with ward.house.reading_session() as session:
-            if (
-                session.execute(waits).scalar() == 0
-                and session.execute(size).scalar() == session.execute(entries).scalar()
-            ):
-                return
-        threading.Event().wait(0.02)
-    raise AssertionError("the sequencer did not seal")
 
 
 def audited(ward, **how: Any) -> dict[str, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from app.services.erasure_rows import _STAYS
 from app.services.sealing import seal_again
 from ledger.receipt import ForMe, format_extra, verify_receipt
 from tests.conftest import sequencer_in
+from tests.sealed import until_sealed
 
 CANARY = "绝密的名字"
 PHONE = "+8613912345678"
@@ -233,14 +233,14 @@ def test_who_comes_back_has_new_keys_and_the_old_stays_erased(ward, seen):
 def test_every_receipt_of_before_still_verifies(ward, var, seen):
     other = ward.people[-1]
     with sequencer_in(var):
-        _sealed(ward)
+        until_sealed(ward.house)
         held = [_receipt(ward, event_id) for event_id in _ids(ward, seen.ref, seen.actor.ref, other.ref)]
         begin(ward, seen)
         through(ward)
         ward.clock.now = ward.now.replace(year=2041, month=3, day=3)
         erasing.retire(ward.house)
         through(ward)
-        _sealed(ward)
+        until_sealed(ward.house)
         for receipt in held:
             verify_receipt(receipt, ward.house.log_keys[0])
         for event_id in _ids(ward, other.ref):
@@ -258,16 +258,6 @@ def _receipt(ward, event_id: str) -> bytes:
         row = session.get_one(Event, event_id)
         extra = format_extra(ForMe(*events.open_event(session, row)))
     return ward.house.log.receipt_for(row.entry, extra).encode()
-
-
-def _sealed(ward) -> None:
-    for _ in range(1500):
-        with ward.house.reading_session() as session:
-            last = session.scalar(text("SELECT count(*) FROM ledger_entry"))
-            if session.scalar(text("SELECT coalesce(max(size), 0) FROM ledger_checkpoint")) == last:
-                return
-        time.sleep(0.02)
-    raise AssertionError("the sequencer did not seal")
 
 
 # Nothing of it is left

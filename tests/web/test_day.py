@@ -17,6 +17,7 @@ from app.domain.dayclose import BOM, percentile
 from app.models import Event
 from app.services import calling, dayclose, moving, staff
 from tests.fixtures_visit import Ward
+from tests.sealed import until_sealed
 
 DAY = "2026-03-02"
 
@@ -109,6 +110,7 @@ def test_closed_once_it_keeps_its_numbers_and_is_never_opened_again(ward, doors,
 
 def test_the_file_names_nobody_and_says_where_the_ledger_stood(ward, doors, admin, sealing):
     live_a_day(ward)
+    until_sealed(ward.house)
     answer = doors.staff(admin).get(f"/staff/admin/day/{DAY}.csv")
     assert answer.mimetype == "text/csv" and answer.headers["Cache-Control"] == "no-store"
     text = answer.data.decode()
