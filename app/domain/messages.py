@@ -83,6 +83,11 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
                                      "The emergency look at your record was reviewed. Sign in to read it."),
         "complaint": Kind("notice", timedelta(hours=24), "looks", "您的投诉有了答复", "请登录查看",
                           "Your complaint was answered. Sign in to read it."),
+        "share-opened": Kind("notice", timedelta(hours=24), "looks", "您分享的资料被打开了", "请登录查看是谁打开的",
+                             "What you shared was opened. Sign in to see by whom.", is_health=True),
+        "share-stopped": Kind("notice", timedelta(hours=24), "looks", "您的一个分享已自动停止", "口令错得太多，需要时再分享一次",
+                              "A link that you shared was stopped: too many wrong passcodes. You can share again.",
+                              is_health=True),
         "proof": Kind("notice", timedelta(hours=24), "home", "有人想关联您的档案", "不是您本人？请告诉前台",
                       "Somebody tries to link your record. Not you? Tell the desk."),
     }
@@ -116,6 +121,7 @@ TELLS: Mapping[str, Tell] = MappingProxyType(
         "break_glass.opened": Tell("break-glass"),
         "break_glass.reviewed": Tell("break-glass-reviewed"),
         "complaint.answered": Tell("complaint"),
+        "share.ended": Tell("share-stopped", only_if=(("cause", "passcodes"),)),
         "person.bind_requested": Tell("proof"),
         "code.sent": Tell("proof", only_if=(("purpose", "claim"),)),
     }

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import and_, bindparam, func, insert, or_, select, update
@@ -89,6 +89,26 @@ def tell(
     }  # fmt: skip
     connection.execute(_ADD, row)
     return True
+
+
+def tell_once_in(
+    session: Session, patient_ref: str, kind: str, now: datetime, *, about: tuple[str, str], every: timedelta
+) -> bool:
+    """Write a message about a person and a row, unless one was written about it within `every`; tell whether there is a new one.
+
+    For what others may do as often as they like: a phone must not ring each time.
+    """
+    said = f"{kind}:{about[1]}:"
+    last = session.scalar(
+        select(func.max(OutboxMessage.created_at)).where(
+            OutboxMessage.patient_ref == patient_ref,
+            OutboxMessage.kind == kind,
+            OutboxMessage.key.startswith(said, autoescape=True),
+        )
+    )
+    if last is not None and now - last < every:
+        return False
+    return tell(session, patient_ref, kind, now, key=f"{said}{int(now.timestamp() * 1000)}", about=[about])
 
 
 def tell_recorded(session: Session) -> None:

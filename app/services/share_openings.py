@@ -23,9 +23,9 @@ from app.domain.events import Detail
 from app.domain.fhir.write import Frame
 from app.domain.fhir.write_bundle import to_json
 from app.domain.ids import new_ref
-from app.domain.shares import LOCATION_LIFE, MOST_WRONG, ShareOver, base64url
+from app.domain.shares import LOCATION_LIFE, MOST_WRONG, TOLD_AGAIN_AFTER, ShareOver, base64url
 from app.models import Bound, Opening, Share, ShareFile, ShareLocation, ShareOpening
-from app.services import events, fhir_ips, rights, shares
+from app.services import events, fhir_ips, outbox, rights, shares
 from app.services.disclosure import COUNTS_FOR
 from app.services.sealing import open_payload, seal_next, vault_of
 from app.services.shares import chosen_of, file_place, hashed, names_of
@@ -90,7 +90,8 @@ def end_try(session: Session, token: str, recipient: str, now: datetime, *, is_r
 
 
 def open_link(session: Session, token: str, recipient: str, frame: Frame, now: datetime, *, is_direct: bool) -> Handed:
-    """Return what a link shows and record that it was opened: once for each recipient and content in fifteen minutes.
+    """Return what a link shows and record that it was opened: once for each recipient and content in fifteen minutes. The person's
+    phone is told too, once an hour however many open it.
 
     The caller has checked the passcode. `is_direct` asks without a manifest, which links with flag U alone allow, and those alone.
     Raises ShareOver.
@@ -110,6 +111,9 @@ def open_link(session: Session, token: str, recipient: str, frame: Frame, now: d
             purpose=PURPOSE, reason="consent", consent=cite("share", row.id, row.version),
         )  # fmt: skip
         session.merge(Opening(key=key, event_id=event.id, at=now))
+        outbox.tell_once_in(
+            session, row.patient_ref, "share-opened", now, about=("share", row.id), every=TOLD_AGAIN_AFTER
+        )
     return handed
 
 
