@@ -176,7 +176,7 @@ def test_another_process_waits_at_the_same_gate(engine, tmp_path):
         time.sleep(0.1)
         assert other.poll() is None
         assert len(connection.execute(select(counter)).all()) == 0
-    assert other.wait(5) == 0
+    assert other.wait(60) == 0
     other.stdout.close()
     assert count(engine) == 1
 

@@ -284,11 +284,12 @@ def test_the_command_follows_a_log_that_grows_and_survives_being_killed(log, fol
         process.send_signal(signal.SIGKILL)
         process.communicate()
     process = subprocess.Popen([*command, *settings], stderr=subprocess.PIPE, text=True)
+    log.grow(7)  # something that only this process can have exported: once it is there, the process is at work
     while not (folder / "checkpoint").exists() or audit(folder) < log.published().size:
         assert process.poll() is None, process.stderr.read()
     log.grow(7)
     process.send_signal(signal.SIGTERM)
-    assert (process.communicate(timeout=30)[1], process.returncode) == ("", 0)
+    assert (process.communicate(timeout=90)[1], process.returncode) == ("", 0)
     assert audit(folder) == log.published().size
     assert sizes == sorted(sizes)
     gone = {p for p in served(log, log.published().size) if p not in files(folder)}

@@ -340,6 +340,6 @@ def test_killed_again_and_again_it_remembers_and_still_sees_the_rollback(tmp_pat
     process = run(lambda: True)
     assert json.loads(process.stdout.readline())["kind"] == "rollback"
     process.send_signal(signal.SIGTERM)
-    out, _ = process.communicate(timeout=30)
+    out, _ = process.communicate(timeout=90)
     assert (process.returncode, json.loads(out.splitlines()[-1])["alarms"]) == (1, 1)
     assert load_memory(state, VKEY).seen.checkpoint.size == 400

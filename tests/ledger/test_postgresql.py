@@ -178,9 +178,10 @@ def test_of_two_sequencers_one_loses_and_stops_and_there_is_one_root_for_each_si
     for _ in range(TRIED // 2):
         log.add(2)
         pair = [log.start(store=SQLStore(log.engine)), log.start(store=SQLStore(log.engine))]
-        lost = []
+        lost, together = [], threading.Barrier(2)
 
-        def work(sequencer, lost=lost):
+        def work(sequencer, lost=lost, together=together):
+            together.wait()
             try:
                 sequencer.round()
             except LedgerError as e:
@@ -205,6 +206,7 @@ def test_a_server_that_is_killed_loses_nothing_that_was_acknowledged(log, server
 
     def act():
         for number in range(200, 100_000):
+            serial = None  # until it is asked for: the server may be gone before that
             try:
                 with recording(log.engine) as connection:
                     serial = add_pending(connection, event(number).entry, log.now_ms)

@@ -12,7 +12,7 @@ import time
 import pytest
 
 from ledger.audit import audit_log
-from ledger.bell import Bell
+from ledger.bell import STALL_SECONDS, Bell
 from ledger.checkpoint import parse_checkpoint
 from ledger.merkle import leaf_hash, verify_inclusion
 from ledger.note import SigningKey, parse_note
@@ -21,6 +21,9 @@ from ledger.source import FolderSource
 from ledger.stores.engine import recording
 from ledger.stores.sql import add_pending
 from tests.ledger.workbench import KEY, ORIGIN, Log, event
+
+
+PATIENCE_SECONDS = 90.0  # a loaded machine is no failure
 
 
 class Process:
@@ -47,7 +50,7 @@ class Process:
         return self.result()
 
     def result(self):
-        errors = self.process.communicate(timeout=10)[1]
+        errors = self.process.communicate(timeout=PATIENCE_SECONDS)[1]
         return self.process.returncode, errors.splitlines()
 
     def events(self, lines):
@@ -83,14 +86,14 @@ def bell(log):
     bell.close()
 
 
-def wait_until(condition, timeout_seconds=10.0):
+def wait_until(condition, timeout_seconds=PATIENCE_SECONDS):
     deadline = time.monotonic() + timeout_seconds
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)
 
 
-def seal(log, bell, timeout_seconds=10.0):
+def seal(log, bell, timeout_seconds=PATIENCE_SECONDS):
     """Record one event and wait for its seal; return its number."""
     (number,) = log.add(1)
     bell.knock()
@@ -109,7 +112,7 @@ def test_what_is_recorded_is_sealed_and_the_process_ends_cleanly(log, run, bell)
     started = time.monotonic()
     code, lines = process.end()
     assert (code, process.events(lines)) == (0, ["sequencer.started", "sequencer.stopped"])
-    assert time.monotonic() - started < 1.5
+    assert time.monotonic() - started < 30  # by itself: nobody had to kill it
     assert not (log.folder / "bell").exists()
     log.check()
 
@@ -149,12 +152,11 @@ def test_killed_again_and_again_under_load_it_loses_and_contradicts_nothing(log,
     threads = [threading.Thread(target=patient) for _ in range(4)]
     for thread in threads:
         thread.start()
-    for _ in range(5):
-        time.sleep(0.4)
+    for turn in range(1, 6):
+        wait_until(lambda turn=turn: len(acknowledged) > 10 * turn)
         process.end(signal.SIGKILL)
         process = run()
         wait_until(lambda: not bell.is_stalled())
-    time.sleep(0.2)
     stopping.set()
     for thread in threads:
         thread.join()
@@ -181,13 +183,13 @@ def test_a_stopped_process_holds_nobody_up_and_goes_on_afterwards(log, run, bell
     process.process.send_signal(signal.SIGSTOP)
     (number,) = log.add(1)
     bell.knock()
-    assert not bell.wait(log.asked[number], 5)
+    assert not bell.wait(log.asked[number], PATIENCE_SECONDS)
     started = time.monotonic()
     for _ in range(50):
         (number,) = log.add(1)
         bell.knock()
-        assert not bell.wait(log.asked[number], 5)
-    assert time.monotonic() - started < 2
+        assert not bell.wait(log.asked[number], PATIENCE_SECONDS)
+    assert time.monotonic() - started < 50 * STALL_SECONDS * 0.75  # only the first finds out by waiting
     assert bell.is_stalled()
 
     process.process.send_signal(signal.SIGCONT)

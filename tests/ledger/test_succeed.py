@@ -189,9 +189,12 @@ def test_what_is_not_this_log_is_not_bound(place):  # noqa: F811
 
 def test_the_command_ends_one_log_begins_another_and_lists_both_keys(place, capsys):  # noqa: F811
     log = restored(place, 3, [4])
-    keys = place / "keys"
+    keys, private = place / "keys", place / "old.key"
     keys.write_text(KEY.verifier_key.format() + "\n")
+    private.write_text(KEY.format() + "\n")
     settings = [
+        "--old-key",
+        str(private),
         "--database",
         f"sqlite:///{log.folder}/hospital.db",
         "--head",

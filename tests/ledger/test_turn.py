@@ -5,7 +5,7 @@ import time
 
 from ledger.stores.engine import _Turn
 
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 90.0
 
 
 def test_who_came_first_is_served_first():

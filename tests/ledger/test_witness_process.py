@@ -61,7 +61,7 @@ def test_what_is_no_request_gets_a_status_and_costs_little(run):
     assert witness.ask(None, "/x", "DELETE")[0] == 501
     assert witness.ask(asking(0, 3), Content_Length=str(MAX_REQUEST_BYTES + 1))[0] == 413
     assert witness.ask(asking(0, 3), Content_Length="1_0")[0] == 411
-    with socket.create_connection(("127.0.0.1", witness.port), 20) as raw:  # half a body, then nothing more
+    with socket.create_connection(("127.0.0.1", witness.port), 90) as raw:  # half a body, then nothing more
         raw.sendall(b"POST /add-checkpoint HTTP/1.1\r\nContent-Length: 100\r\n\r\nold 0\n")
         raw.shutdown(socket.SHUT_WR)
         assert raw.recv(100).startswith(b"HTTP/1.1 400 ")
@@ -69,7 +69,7 @@ def test_what_is_no_request_gets_a_status_and_costs_little(run):
 
 
 def test_one_connection_serves_many_requests(run):
-    connection = http.client.HTTPConnection("127.0.0.1", run().port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", run().port, timeout=90)
     statuses, ports = [], set()
     for old, new in [(0, 1), (1, 5), (5, 9), (5, 9)]:
         connection.request("POST", "/add-checkpoint", asking(old, new))

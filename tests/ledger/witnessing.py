@@ -46,7 +46,7 @@ class WitnessProcess:
         return self.result()
 
     def result(self):
-        errors = self.process.communicate(timeout=20)[1]
+        errors = self.process.communicate(timeout=90)[1]
         return self.process.returncode, errors
 
 
@@ -67,7 +67,7 @@ class WitnessThread:
 
 def ask(port, body, path="/add-checkpoint", method="POST", **headers):
     """Return (status, content type, body) of one request."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=90)
     try:
         connection.request(method, path, body, {k.replace("_", "-"): v for k, v in headers.items()})
         answer = connection.getresponse()
