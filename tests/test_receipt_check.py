@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import threading
@@ -15,6 +16,7 @@ from werkzeug.serving import make_server
 
 from app.web.i18n import init_i18n
 from ledger.paper import fingerprint
+from ledger.receipt import verify_receipt
 from tests.browser import LAUNCH_ARGUMENTS, chromium_path
 from tests.ledger.made import LOG, WITNESS, make_receipt, opening
 
@@ -229,6 +231,54 @@ def test_a_script_that_did_not_arrive_is_said_and_nothing_is_called_verified(
     expect(page.locator("[data-verdict]")).to_contain_text("核验程序没有全部载入")
     assert states(page) == {}
     page.close()
+
+
+@pytest.mark.parametrize(
+    ("script", "flaw"),
+    [
+        ("js/verify/ed25519.js", "MZ.isEd25519 = function () { return true; };"),
+        ("js/verify/bytes.js", "MZ.equal = function () { return true; };"),
+        ("js/verify/tlog.js", "MZ.leafHash = function () { return new Uint8Array(32); };"),
+        ("js/verify/tlog.js", "MZ.rootOf = function () { throw new TypeError(); };"),
+    ],
+)
+def test_a_browser_that_gets_a_known_answer_wrong_judges_nobodys_receipt(
+    browser: Browser, address: str, script: str, flaw: str
+) -> None:
+    page = browser.new_page()
+    code = (HOUSE / "static" / script).read_text() + flaw
+    page.route(f"**/static/{script}", lambda route: route.fulfill(body=code, content_type="text/javascript"))
+    page.goto(f"{address}/verify")
+    expect(page.locator("[data-verdict]")).to_contain_text("这个浏览器算得不对")
+    page.locator("[data-paste]").fill(RECEIPT.decode())
+    page.get_by_role("button", name="核验", exact=True).click()
+    expect(page.locator("[data-verdict]")).to_contain_text("这个浏览器算得不对")
+    assert states(page) == {}
+    page.close()
+
+
+def test_a_browser_that_hashes_wrongly_cannot_read_the_hospitals_keys_and_says_so(
+    browser: Browser, address: str
+) -> None:
+    page = browser.new_page()
+    code = (
+        HOUSE / "static/js/verify/sha256.js"
+    ).read_text() + "MZ.sha256 = function () { return new Uint8Array(32); };"
+    page.route("**/static/js/verify/sha256.js", lambda route: route.fulfill(body=code, content_type="text/javascript"))
+    page.goto(f"{address}/verify")
+    expect(page.locator("[data-verdict]")).to_contain_text("这个浏览器算得不对")
+    assert states(page) == {}
+    page.close()
+
+
+def test_the_known_answer_is_a_receipt_that_python_accepts_too() -> None:
+    script = (HOUSE / "static" / "js" / "verify" / "known.js").read_text()
+    lines = re.search(r"const RECEIPT = (\[.*?\])\.join", script, re.S)
+    assert lines
+    receipt = "\n".join(json.loads(lines[1])).encode()
+    assert receipt == make_receipt(opening(), witnesses=[WITNESS])
+    verify_receipt(receipt, LOG.verifier_key)
+    assert LOG.verifier_key.format() in script and WITNESS.verifier_key.format() in script
 
 
 def test_the_check_speaks_english(page: Page, address: str) -> None:

@@ -10,7 +10,7 @@
   /* One name from each script; a script can get lost on the way, and a check with a hole in it must not run. */
   const NEEDED = [
     "concat", "sha256", "parseJSON", "isOnCurve", "isEd25519", "parseNote", "rootOf", "parsePolicy", "verifyReceipt", "inflate", "receiptOfCode",
-    "checkChains", "tamper", "ReceiptView", "ReceiptInput"
+    "checkChains", "tamper", "checkKnown", "ReceiptView", "ReceiptInput"
   ];
 
   function refill(element, children) {
@@ -35,6 +35,7 @@
     this.bytes = null; // the receipt as it came
     this.turn = 0; // how often a byte was changed
     this.asked = 0; // how often something was checked, for answers that come late
+    this.isTrusted = true; // until this browser gives a known answer wrongly
   }
 
   /* The verdict is a live region: it stays in the page while empty, or its next words would not be read out. */
@@ -89,6 +90,10 @@
 
   /* Draws the result for the receipt as it came, or for `change`, what MZ.tamper made of it. */
   Check.prototype.draw = function (change) {
+    if (!this.isTrusted) {
+      this.say(this.words.wrong_script);
+      return;
+    }
     const hadFocus = this.tries.contains(document.activeElement);
     const original = this.verify(this.bytes);
     const result = change ? this.verify(change.bytes) : original;
@@ -122,6 +127,25 @@
     }
   };
 
+  /*
+   * Has the known answers judged while the reader is still looking for a receipt. What a browser has computed and drawn before it
+   * does faster, too: the verdict on the first receipt comes in half the time.
+   */
+  Check.prototype.rehearse = function () {
+    const check = this;
+    MZ.checkKnown(later, function (result) {
+      check.isTrusted = result !== null;
+      if (result) {
+        check.view.drawVerdict(result, null, false); // into nothing
+        check.view.drawSteps(result, null);
+        check.view.drawTechnical(result);
+      } else {
+        check.say(check.words.wrong_script);
+      }
+      check.root.dataset.rehearsed = "";
+    });
+  };
+
   /* Checks the file of a receipt; `against`, if given, says by what from now on. */
   Check.prototype.check = function (bytes, against) {
     if (against) {
@@ -132,6 +156,15 @@
     this.turn = 0;
     this.show(null);
   };
+
+  /* When the browser has nothing else to do. */
+  function later(step) {
+    if (self.requestIdleCallback) {
+      self.requestIdleCallback(step, { timeout: 2000 });
+    } else {
+      setTimeout(step, 100);
+    }
+  }
 
   /* With the next picture: asked for at once, the page would be laid out twice, and the verdict come later. */
   Check.prototype.scrollIntoView = function () {
@@ -190,7 +223,12 @@
       check.say(check.words.broken_script);
       return;
     }
-    check.against = pagesOwn(root.dataset);
+    try {
+      check.against = pagesOwn(root.dataset);
+    } catch (error) {
+      check.say(check.words.wrong_script); // the hospital's own keys do not read
+      return;
+    }
     check.view = new MZ.ReceiptView(root.dataset, check.against);
     const embedded = root.querySelector("[data-receipt]");
     const chooser = root.querySelector("[data-chooser]");
@@ -202,6 +240,7 @@
     } else if (!input || !input.takeAddress()) {
       check.say(""); // a page saved after a check holds the old answer
     }
+    check.rehearse();
   }
 
   Array.prototype.forEach.call(document.querySelectorAll('[data-module="receipt-check"]'), start);
