@@ -11,7 +11,6 @@ import pytest
 from ledger import bell as bell_module
 from ledger.bell import Bell, BellServer, socket_address
 
-
 PATIENCE_SECONDS = 60.0  # what a wait may take that is to succeed; a loaded machine is no failure
 PROMPT_SECONDS = 30.0  # what one may take that is to give up long before PATIENCE_SECONDS
 REAL_STALL_SECONDS = bell_module.STALL_SECONDS

@@ -22,7 +22,6 @@ from ledger.stores.engine import recording
 from ledger.stores.sql import add_pending
 from tests.ledger.workbench import KEY, ORIGIN, Log, event
 
-
 PATIENCE_SECONDS = 90.0  # a loaded machine is no failure
 
 
