@@ -46,6 +46,10 @@ ROWS: dict[str, Row] = {
     "patient.course": Row({"record_id": "$record"}, prepare=with_papers, **PERSON),
     "patient.document": Row({"document_id": "$document"}, prepare=with_papers, **PERSON),
     "patient.document_file": Row({"document_id": "$document"}, prepare=with_papers, **PERSON),
+    "api.known": Row({"patient_ref": "$person"}, prepare=with_papers, **PERSON),
+    "api.other_records": Row({"record_id": "$record"}, **PERSON),
+    "api.course": Row({"record_id": "$record"}, prepare=with_papers, **PERSON),
+    "api.document": Row({"document_id": "$document"}, prepare=with_papers, **PERSON),
     "patient.unchanged": Row({"row_id": "$visit"}, **PERSON),
     "doctor.record_problem": Row({"visit_id": "$open_visit"}, {"problem": "I10"}, prepare=in_visit, but=NOT_MINE),
     "doctor.change_problem": Row(

@@ -12,7 +12,8 @@ from tests.test_matrix import ask, got
 
 OF_WARDS = [endpoint for endpoint, row in ROWS.items() if row.owned == "person" and "child" in row.owners]
 HEALTH = {"patient.record", "patient.other_records", "api.visit_record", "patient.course", "patient.document",
-          "patient.document_file", "patient.unchanged", "patient.ask_takeout"}  # fmt: skip
+          "patient.document_file", "patient.unchanged", "patient.ask_takeout", "api.known", "api.other_records", "api.course",
+          "api.document"}  # fmt: skip
 OWN_SAY = {
     "patient.give_permit",
     "patient.withdraw_permit",

@@ -45,6 +45,10 @@ GET /api/v1/receipts/<event_id> api.receipt
 POST /api/v1/receipts/<event_id>/complaint api.complain
 GET /api/v1/records api.records
 GET /api/v1/records/<visit_id> api.visit_record
+GET /api/v1/records/courses/<record_id> api.course
+GET /api/v1/records/documents/<document_id> api.document
+GET /api/v1/records/known/<patient_ref> api.known
+GET /api/v1/records/other/<record_id> api.other_records
 GET /api/v1/sessions api.sessions
 GET /api/v1/slots api.slots
 GET /api/v1/tickets api.tickets

@@ -33,7 +33,7 @@ def test_every_route_is_described(app) -> None:
 def test_every_example_is_an_answer_of_its_model(app) -> None:
     with app.app_context():
         found = operations()
-    assert len(found) == 41
+    assert len(found) == 45
     for rule, _method, described in found:
         if described.gives is None:
             assert described.example is None, rule

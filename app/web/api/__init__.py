@@ -4,7 +4,7 @@ from flask import Blueprint, Response
 
 bp = Blueprint("api", __name__, url_prefix="/api/v1")
 
-from app.web.api import account, care, clinic, consenting, description, visits, waiting  # noqa: E402, F401 (their views register themselves on `bp`)
+from app.web.api import account, clinic, consenting, description, receipts, record, visits, waiting  # noqa: E402, F401 (their views register themselves on `bp`)
 
 
 @bp.after_request

@@ -54,35 +54,6 @@ MOVE = {
     "from_doctor": DOCTOR, "to_at": ENDS, "to_doctor": DOCTOR, "to_title": TITLE, "to_room": ROOM,
     "until_at": "2026-03-02T02:10:00Z", "is_in_line": False, "is_same_rank": True, "may_accept": True, "ticket": None,
 }  # fmt: skip
-VISIT_LINE = {
-    "id": REF, "at": STARTS, "state": "finished", "source": "here", "department": WORDS, "doctor": DOCTOR,
-}  # fmt: skip
-PERSON_RECORDS = {"patient_ref": REF, "visits": [VISIT_LINE]}
-GLUCOSE = {
-    "code": "15074-8", "name_zh": "空腹血糖", "name_en": "Fasting glucose", "value": "6.4", "unit": "mmol/L", "low": "3.9",
-    "high": "6.1", "reference": "3.9-6.1", "flag": "H", "at": STARTS, "was": None,
-}  # fmt: skip
-PHARMACIST = {"zh": "潘悦", "en": "Pan Yue"}
-SIGNER = {"zh": "陆晨", "en": "Lu Chen"}
-FIRST_VERSION = {"number": 1, "status": "final", "at": ENDS, "who": SIGNER, "reason": None, "changes": []}
-VISIT = {
-    "id": REF, "patient_ref": REF, "at": STARTS, "state": "finished", "source": "here", "department": WORDS,
-    "doctor": DOCTOR, "place": "", "reason": "",
-    "diagnoses": [{"code": "I10", "name": {"zh": "原发性高血压", "en": "Essential hypertension"}, "note": ""}],
-    "advice": [{"text": "低盐饮食，两周后复诊。"}],
-    "prescriptions": [{"id": REF, "status": "active", "is_in_force": True, "at": STARTS, "lines": [
-        {"name": "氨氯地平片", "dose": "5 mg", "frequency": "每天一次", "days": 14}],
-        "steps": [{"what": "accepted", "at": ENDS, "who": PHARMACIST, "reason": None}]}],
-    "reports": [{"title": {"zh": "血糖", "en": "Glucose"}, "status": "final", "at": STARTS, "conclusion": "",
-                 "measurements": [GLUCOSE], "is_void": False, "versions": [FIRST_VERSION]}],
-    "trends": [{"code": "15074-8", "name": {"zh": "空腹血糖", "en": "Fasting glucose"}, "unit": "mmol/L",
-                "points": [{**GLUCOSE, "value": "5.8", "flag": "N", "at": "2025-09-01T02:30:00Z"}, GLUCOSE]}],
-    "allergies": [{"substance": "penicillin", "name": {"zh": "青霉素类", "en": "Penicillins"}, "note": "", "at": STARTS}],
-    "orders": [{"id": REF, "sample": "S0001", "state": "final", "panels": [{"zh": "空腹血糖", "en": "Fasting glucose"}],
-                "samples": [{"zh": "静脉血（灰管）", "en": "Venous blood, fluoride (grey tube)"}], "ordered_at": STARTS,
-                "collected_at": ENDS, "is_held": False, "opens_at": None}],
-    "event_id": EVENT,
-}  # fmt: skip
 RECEIPT_LINE = {
     "id": EVENT, "at": STARTS, "type": "appointment.checked_in", "side": "act", "subject": REF, "is_mine": True,
     "actor_kind": "patient", "role": "patient", "who_zh": "", "who_en": "",

@@ -128,6 +128,12 @@ class SlotsQuery(Form):
     day: Day
 
 
+class CourseQuery(Form):
+    """`after` is the `next` of the page before."""
+
+    after: Ref | None = None
+
+
 class ReceiptsQuery(Form):
     """`act` are one's own, `look` others' looks (谁看过); `before` is the `next` of the page before."""
 

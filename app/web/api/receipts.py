@@ -1,53 +1,19 @@
-"""Looking up: the record, each opening a disclosure (A4), and receipts with their proofs."""
+"""Receipts with their proofs, as the account has them."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from typing import Any
 
-from app.domain.errors import NotAllowed
-from app.services import people, receipts
-from app.services import records as record
+from app.services import receipts
 from app.services.receipts import ReceiptLine
 from app.web.api import answers, bp, examples, forms
-from app.web.api.operation import answer, operation, plain
-from app.web.disclosing import disclosing
+from app.web.api.operation import answer, operation
 from app.web.house import house
 from app.web.login import bearer_required
 from app.web.sealing import states_of
-from app.web.transaction import act, current_actor, data, reading
+from app.web.transaction import current_actor, reading
 from ledger.errors import NotInLog
-
-
-@bp.get("/records")
-@bearer_required
-@operation(list[answers.PersonRecords], [examples.PERSON_RECORDS])
-def records() -> Any:
-    """The visits of the account's people. A person whose record is not open to this account is left out."""
-    actor, now = current_actor(), house().clock()
-    found = []
-    with reading() as session:
-        for link in people.links_of(session, str(actor.ref)):
-            if not link.is_active:
-                continue
-            try:
-                visits = record.list_visits(session, actor, link.patient_ref, now)
-            except NotAllowed:
-                continue
-            found.append({"patient_ref": link.patient_ref, "visits": visits})
-    return answer(list[answers.PersonRecords], found)
-
-
-@bp.get("/records/<visit_id>")
-@bearer_required
-@disclosing
-@operation(answers.Visit, examples.VISIT)
-def visit_record(visit_id: str) -> Any:
-    """Open one visit. The opening is committed before the first byte of this answer, which carries its receipt."""
-    with act() as a:
-        opened = record.open_visit(a.session, a.actor, visit_id, a.now)
-        a.answer = data(plain(answers.Visit, opened))
-    return a.sealed()
 
 
 @bp.get("/receipts", endpoint="receipts")
