@@ -90,7 +90,8 @@ def test_every_page_is_reached_from_the_readme() -> None:
 
 
 def test_every_picture_is_shown_with_words_for_those_who_do_not_see_it() -> None:
-    shown = dict(re.findall(r"!\[([^\]]*)\]\(docs/images/([^)]+)\)", README))
+    pages = "\n".join(page.read_text("utf-8") for page in PAGES)
+    shown = dict(re.findall(r"!\[([^\]]*)\]\((?:docs/)?images/([^)]+)\)", f"{README}\n{pages}"))
     assert all(len(words) > 20 for words in shown)
     assert set(shown.values()) == {p.name for p in (ROOT / "docs" / "images").iterdir()}
 
