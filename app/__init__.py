@@ -123,7 +123,7 @@ def build_house(settings: Settings, clock: Callable[[], datetime]):  # type: ign
         vault=Vault(keyring),
         bell=Bell(settings.ledger_socket),
         log=LogReader(SQLStore(engine)),
-        log_keys=tuple(VerifierKey.parse(line) for line in keys if line),
+        log_keys=tuple(VerifierKey.parse(line) for line in keys if line and not line.startswith("#")),
         wechat=WeChatPlatform(
             settings.wechat_app_id,
             settings.wechat_app_secret,

@@ -205,7 +205,7 @@ class Auditor:
 
     def _log_keys(self) -> list[VerifierKey]:
         lines = self._settings.ledger_public_key_file.read_text("utf-8").split("\n")
-        return [VerifierKey.parse(line) for line in lines if line]
+        return [VerifierKey.parse(line) for line in lines if line and not line.startswith("#")]
 
 
 def _with(finding: Finding, **changes: Any) -> Finding:

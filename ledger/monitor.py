@@ -5,7 +5,8 @@ Each round
     2. audits what is new, and that it continues what was seen (`ledger.audit`);
     3. takes random entries of the past and proves each anew, from bundle to root, so that a changed tile is found in time;
     4. looks for what it was told to watch: receipts, whose trees have to be part of this one, and entries that wait;
-    5. reads `keys`, which may list nothing that was not announced.
+    5. reads `keys`, which may list nothing that was not announced;
+    6. reads `successor`, by which a log that ended says, with its own key, who goes on for it.
 What was seen is kept only where nothing is wrong: after an alarm the next round compares with the same past again.
 """
 
@@ -20,6 +21,7 @@ from ledger.note import MAX_NOTE_BYTES, VerifierKey, parse_note
 from ledger.notice import MAX_NOTICES, ROTATED, SUCCEEDED, detail_of, notice_path
 from ledger.receipt import MAX_RECEIPT_BYTES, Verified, parse_receipt, verify_receipt
 from ledger.source import NotThere, Source
+from ledger.successor import MAX_SUCCESSOR_BYTES, SUCCESSOR, Successor, verify_successor
 from ledger.tiles import TILE_BYTES, TILE_WIDTH, bundle_path, iterate_bundle, tile_path, tile_reader
 
 MAX_KEYS_BYTES = 1_000_000
@@ -121,9 +123,10 @@ class Monitor:
             ]
         except MalformedError as e:
             return [Alarm("tile", str(e))]
-        return list(self._waiting(memory, now_ms))
+        return [*self._ended, *self._waiting(memory, now_ms)]
 
     def _look(self, memory: Memory, now_ms: int) -> Memory:
+        self._ended: list[Alarm] = []
         self._bridges: dict[str, bytes] = {}  # notices by which the key changed: their trees are part of this one too
         note = self._source.fetch("checkpoint", MAX_NOTE_BYTES)
         memory = self._find_key(memory, note)
@@ -138,6 +141,7 @@ class Monitor:
         for entry in self._watched.entries:
             since.setdefault(entry.hex(), now_ms)
         self._check_keys(memory)
+        self._ended = self._read_successor(memory, seen)
         has_grown = memory.seen is None or seen.checkpoint.size > memory.seen.checkpoint.size
         return replace(
             memory,
@@ -180,6 +184,18 @@ class Monitor:
             new_note=note,
         )
 
+    def _read_successor(self, memory: Memory, seen: Seen) -> list[Alarm]:
+        """Return the alarm for a log that says, with its own key, that it ended; nothing for one that does not."""
+        try:
+            data = self._source.fetch(SUCCESSOR, MAX_SUCCESSOR_BYTES)
+        except NotThere:
+            return []
+        try:
+            said = verify_successor(data, memory.keys[-1:])
+        except LedgerError as e:
+            return [Alarm("key", f"{SUCCESSOR}: is not signed by the key of this log: {e}", (data,))]
+        return [replace(_end(said, seen), evidence=(data, seen.note))]
+
     def _refuse_successor(self, memory: Memory, note: bytes) -> None:
         """Raise VerificationError ("succeeded") if another log says that it goes on for this one."""
         for signature in parse_note(note).signatures:
@@ -188,6 +204,16 @@ class Monitor:
                     continue
                 for data in self._notices():
                     for _, detail in _said(data, line, SUCCEEDED):
+                        signed = str(detail.get("successor", "")).encode()
+                        try:
+                            said = verify_successor(signed, memory.keys[-1:])
+                        except LedgerError:
+                            pass  # the old key said nothing, or something else: a person has to decide
+                        else:
+                            if said.key == line:
+                                alarm = _end(said, memory.seen)
+                                old_note = None if memory.seen is None else memory.seen.note
+                                raise VerificationError(alarm.kind, alarm.text, old_note=old_note, new_note=signed)
                         raise VerificationError(
                             "succeeded",
                             f"another log, {line.name}, says that it goes on for {detail.get('old_origin')} from"
@@ -300,6 +326,18 @@ class _Finder:
             except MalformedError:
                 pass  # the audit says where
         return data
+
+
+def _end(said: Successor, seen: Seen | None) -> Alarm:
+    """Return the alarm for what a log says that ended: a rollback if it had promised more than what is gone on from."""
+    text = (
+        f"the log ended at {said.old.size} entries ({said.reason}); {said.key.format()} goes on for it"
+        f"{f' at {said.address}' if said.address else ''}, signed by the key pinned here"
+    )
+    own = None if seen is None else seen.checkpoint
+    if own is None or own.size < said.old.size or (own.size, own.root) == (said.old.size, said.old.root):
+        return Alarm("succeeded", text)
+    return Alarm("rollback", f"{text}; but it had signed {own.size} entries, which what it goes on from does not hold")
 
 
 def _said(data: bytes, key: VerifierKey, kind: str) -> list[tuple[Verified, Mapping[str, object]]]:

@@ -3,7 +3,9 @@
 For the day on which entries that were signed are gone and nobody holds them, the head is lost, or the key is lost or
 in somebody else's hands. The old log is frozen: nothing is signed for it any more. The new one, with another origin and another key, has
 as its first entry a public event, `log.succeeded`, that says how far the old one went: its size and root. Whoever holds
-receipts of the old log verifies them with the old key, for ever, and sees whether they lie within.
+receipts of the old log verifies them with the old key, for ever, and sees whether they lie within. Where the old key is here and can
+be believed, it signs the other direction as well: that the old log ended there, and which key goes on for it, and where
+(`ledger.successor`). That note is part of the first entry.
 
     1. nobody signs meanwhile: the sequencer's lock is held
     2. in one transaction: the old tables are frozen, the new log begins with the binding entry
@@ -22,13 +24,18 @@ from ledger.durable import replace_file, sync_folder
 from ledger.errors import LedgerError
 from ledger.head import FileHead, Head, format_head
 from ledger.merkle import EMPTY_ROOT, tree_hash
-from ledger.note import VerifierKey
+from ledger.note import SigningKey, VerifierKey
 from ledger.notice import SUCCEEDED, Detail, Notice, public_opening
 from ledger.receipt import format_extra
 from ledger.store import Store, Tree
+from ledger.successor import Successor, sign_successor
 from ledger.tiles import tile_reader
 
 REASONS = ("restored", "head-lost", "key-lost", "key-compromised")
+BELIEVED = (
+    "restored",
+    "head-lost",
+)  # for these the old key is still its owner's alone, and what it signs says something
 
 
 class SuccessionRefused(LedgerError):
@@ -51,12 +58,15 @@ class Succession(Protocol):
 
 @dataclass(frozen=True)
 class Succeeded:
-    """The log `old_origin` ended at `old_size` entries under `old_root`; `origin` goes on."""
+    """The log `old_origin` ended at `old_size` entries under `old_root`; `origin` goes on.
+
+    `successor` is the note by the old key that says so, "" where there is none."""
 
     old_origin: str
     old_size: int
     old_root: bytes
     origin: str
+    successor: str
 
 
 def succeed(
@@ -67,11 +77,14 @@ def succeed(
     event_id: str,
     at_ms: int,
     frozen_at: Checkpoint | None = None,
+    signer: SigningKey | None = None,
+    address: str = "",
 ) -> Succeeded:
     """Freeze the present log and open that of `key`; return what was bound.
 
     What is bound is `frozen_at` where given, a checkpoint of the old log that the caller has verified (the newest one that
-    witnesses cosigned, say), else the head, else what the database holds. Call it holding `only_sequencer`.
+    witnesses cosigned, say), else the head, else what the database holds. `signer` is the key of the log that ends, and signs where it
+    ended and that `key`, served at `address`, goes on; None where it is lost, or somebody else's too. Call it holding `only_sequencer`.
 
     Raises SuccessionRefused; StoreError or OSError where something fails: the same call goes on.
     """
@@ -91,7 +104,12 @@ def succeed(
         "old_size": bound.size,
         "old_root": base64.b64encode(bound.root).decode(),
         "reason": reason,
+        "successor": "",
     }
+    if signer is not None:
+        if signer.name != old_origin or reason not in BELIEVED:
+            raise SuccessionRefused(f"{signer.name} is not the key that can say so of {old_origin} ({reason})")
+        detail["successor"] = sign_successor(Successor(bound, key, reason, address), signer)
     at_ms = max(at_ms, head.at_ms if head else 0, tree.head_ms if tree else 0)
     at = datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     opening = public_opening(event_id, at, SUCCEEDED, detail)
@@ -133,4 +151,5 @@ def _finish(database: Succession, head_file: FileHead, head: Head | None, tree: 
         head_file.compare_and_swap(head, Head(tree.origin, tree.size, tree.root, tree.head_ms))
     detail = notice.detail
     root = base64.b64decode(str(detail["old_root"]))
-    return Succeeded(str(detail["old_origin"]), int(str(detail["old_size"])), root, tree.origin)
+    note = str(detail["successor"])
+    return Succeeded(str(detail["old_origin"]), int(str(detail["old_size"])), root, tree.origin, note)

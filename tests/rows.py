@@ -278,6 +278,9 @@ ROWS: dict[str, Row] = {
     "log.policy": Row(but={"*": 404}),
     "log.notice": Row({"nth": 0}, but={"*": 404}),
     "log.checkpoint": Row(but={"*": 404}),
+    "log.frozen": Row({"nth": 1}, but={"*": 404}),
+    "log.frozen_file": Row({"nth": 1, "file": "successor"}, but={"*": 404}),
+    "log.frozen_tile": Row({"nth": 1, "path": "0/000"}, but={"*": 404}),
     "log.tile": Row({"path": "0/000"}, but={"*": 404}),
 }
 

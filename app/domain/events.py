@@ -183,7 +183,7 @@ CATALOGUE: dict[str, EventType] = {
     "session.planned": _act("starts_at", "ends_at", "slots"),
     # the log itself
     "log.healed": _act("from", "to", "lost"),
-    "log.succeeded": _act("old_origin", "old_size", "old_root", "reason"),
+    "log.succeeded": _act("old_origin", "old_size", "old_root", "reason", "successor"),
     "log.key_rotated": _act("old_key", "new_key"),
 }
 

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from ledger.export import Exported, Exporter, FolderTaken, keys_file, only_exporter
+from ledger.export import Exported, Exporter, FolderTaken, only_exporter
 from ledger.export_loop import ExportLoop
 from ledger.note import VerifierKey
 from ledger.reader import LogReader
 from ledger.stores.notices import published_notices
 from ledger.stores.opening import storage
 from ledger.stores.sql import SQLStore
+from ledger.stores.succession import published_keys
 
 EVERY_SECONDS = 1.0
 LAST_STEP_SECONDS = 5.0  # less than the launcher's patience
@@ -26,8 +27,10 @@ class DatabaseExporter(Exporter):
     def __init__(
         self, engine: Engine, folder: Path, keys: Sequence[VerifierKey], files: Mapping[str, bytes] | None = None
     ) -> None:
-        still = {**(files or {}), "keys": keys_file(keys)}
-        super().__init__(LogReader(SQLStore(engine)), folder, keys, lambda: still | published_notices(engine))
+        def extras() -> dict[str, bytes]:
+            return {**(files or {}), "keys": published_keys(engine, keys), **published_notices(engine)}
+
+        super().__init__(LogReader(SQLStore(engine)), folder, keys, extras)
 
     def step(self) -> Exported:
         """See `Exporter`."""

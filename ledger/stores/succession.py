@@ -6,16 +6,23 @@ in which they were recorded: so every event has its place in a log that goes on,
 has to know that there was another. Receipts from before verify against the old key, for ever and without us.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
 from sqlalchemy import Connection, Engine, insert, inspect, text
 
 from ledger.errors import StoreError
+from ledger.export import keys_file
 from ledger.merkle import EMPTY_ROOT
+from ledger.note import VerifierKey
 from ledger.notice import SUCCEEDED, Detail, Notice
 from ledger.store import Tree
 from ledger.stores.engine import reading, recording
 from ledger.stores.notices import add_notice, notices_in, put_into_words
 from ledger.stores.opening import storage
 from ledger.stores.sql import SQLStore, SQLView, ledger_entry, ledger_notice, ledger_tree, metadata
+from ledger.successor import SUCCESSOR
 
 _RECORDED = "SELECT serial, entry, at_ms FROM ledger_entry WHERE serial > 0 ORDER BY serial"
 
@@ -29,6 +36,54 @@ def frozen_logs(engine: Engine) -> list[int]:
     """Return the numbers of the logs that were frozen, oldest first."""
     with reading(engine) as connection:
         return list(range(1, _next_number(connection)))
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The `number`-th frozen log, called `origin`, of which this database has `size` entries.
+
+    The log that goes on for it says what it binds: `old_size` entries under `old_root` (base64), and why. `successor` is the note in
+    which the old log says so itself (`ledger.successor`), "" where its key could not."""
+
+    number: int
+    origin: str
+    size: int
+    old_size: int
+    old_root: str
+    reason: str
+    goes_on: str
+    successor: str
+
+
+def ended_logs(engine: Engine) -> list[Ended]:
+    """Return the logs that ended here, the oldest first."""
+    with reading(engine) as connection:
+        frozen = [SQLView(connection, prefix_of(n)).load_tree() for n in range(1, _next_number(connection))]
+        said = {str(notice.detail["old_origin"]): notice.detail for notice in notices_in(connection, kind=SUCCEEDED)}
+        trees = [*frozen, SQLView(connection).load_tree()]
+    return [
+        Ended(
+            number,
+            tree.origin,
+            tree.size,
+            int(str(said[tree.origin]["old_size"])),
+            str(said[tree.origin]["old_root"]),
+            str(said[tree.origin]["reason"]),
+            "" if after is None else after.origin,
+            str(said[tree.origin].get("successor", "")),
+        )
+        for number, (tree, after) in enumerate(pairwise(trees), 1)
+        if tree is not None and tree.origin in said
+    ]
+
+
+def published_keys(engine: Engine, keys: Sequence[VerifierKey]) -> bytes:
+    """Return the file `keys` of the log: the keys, one a line, and a comment for each log that ended and said who goes on."""
+    ended = [
+        f"# {one.origin} ended at {one.old_size} entries; {one.goes_on} goes on: frozen/{one.number}/{SUCCESSOR}\n"
+        for one in ended_logs(engine)
+    ]
+    return keys_file(keys) + "".join(ended).encode()
 
 
 def newest_succession(engine: Engine) -> Notice | None:

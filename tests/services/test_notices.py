@@ -35,7 +35,7 @@ def test_a_notice_that_is_ready_becomes_one_event_and_its_opening_is_the_logs(ho
 
 
 def test_a_notice_that_the_log_put_into_words_itself_keeps_them_and_the_auditor_gets_an_event(hospital, clock):
-    detail = {"old_origin": "log.example/1", "old_size": 7, "old_root": "A", "reason": "restored"}
+    detail = {"old_origin": "log.example/1", "old_size": 7, "old_root": "A", "reason": "restored", "successor": ""}
     with hospital.writing_session() as session:
         number = add_notice(session.connection(), "log.succeeded", "ready", 1, detail)
         put_into_words(session.connection(), number, b"\x01" * 33, b"words")

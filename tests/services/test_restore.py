@@ -12,6 +12,7 @@ from app.models import Event
 from app.services import events, notices
 from ledger.__main__ import main
 from ledger.chain import check_chains, healing_of, link_of
+from ledger.checkpoint import open_checkpoint
 from ledger.errors import RefusedToStart
 from ledger.head import FileHead
 from ledger.monitor import Memory, Monitor, Watched
@@ -22,6 +23,7 @@ from ledger.sequencer import Sequencer
 from ledger.source import FolderSource
 from ledger.stores.engine import open_engine, sqlite
 from ledger.stores.sql import SQLStore
+from ledger.successor import verify_successor
 from tests.conftest import settings_in
 from tests.ledger.workbench import Silent
 
@@ -107,7 +109,8 @@ class Day:
         return self.app.test_client().get(path)
 
     def keys(self):
-        return [VerifierKey.parse(line) for line in self.get("/ledger/keys").get_data(as_text=True).split()]
+        lines = self.get("/ledger/keys").get_data(as_text=True).split("\n")
+        return [VerifierKey.parse(line) for line in lines if line and not line.startswith("#")]
 
     def audit(self):
         result = self.app.test_cli_runner().invoke(args=["audit"])
@@ -202,7 +205,12 @@ def test_without_a_mirror_a_new_log_goes_on_and_the_old_receipts_verify(var, clo
         day.seal()
     next_key = SigningKey.generate("mingzhen.demo/log-2")
     (var / "keys" / "next.key").write_text(next_key.format() + "\n")
-    assert day.command("succeed", "--to", next_key.verifier_key.format(), "--reason", "restored") == 0
+    asked = ["succeed", "--to", next_key.verifier_key.format(), "--reason", "restored", "--tell", str(day.export)]
+    assert day.command(*asked) == 2  # the old key has to say who goes on for it, or somebody that it cannot
+    assert "--unsigned" in capsys.readouterr().err
+    signed = ["--old-key", str(var / "keys" / "ledger.key"), "--address", "https://hospital.example/ledger/"]
+    day.export.mkdir(exist_ok=True)
+    assert day.command(*asked, *signed) == 0
     day.close()
     day.environ = {"LEDGER_ORIGIN": next_key.name, "KEY": "next.key"}
     day.open()
@@ -214,6 +222,19 @@ def test_without_a_mirror_a_new_log_goes_on_and_the_old_receipts_verify(var, clo
     new, old = day.keys()
     assert new == next_key.verifier_key
     assert next_key.name in day.get("/ledger/").get_data(as_text=True)
+    assert old.name in day.get("/ledger/").get_data(as_text=True)
+    page = day.get("/ledger/frozen/1/").get_data(as_text=True)
+    assert new.format().replace("+", "&#43;") in page or new.format() in page
+    note = day.get("/ledger/frozen/1/successor").data
+    assert note == (day.export / "successor").read_bytes()
+    assert verify_successor(note, [old]).key == new
+    assert f"# {old.name} ended at 5 entries; {new.name} goes on: frozen/1/successor" in day.get(
+        "/ledger/keys"
+    ).get_data(as_text=True)
+    assert open_checkpoint(day.get("/ledger/frozen/1/checkpoint").data, old).size == 3  # what the backup has of it
+    assert day.get("/ledger/frozen/1/tile/entries/000.p/3").status_code == 200
+    assert day.get("/ledger/frozen/1/tile/entries/000.p/4").status_code == 404
+    assert day.get("/ledger/frozen/2/").status_code == day.get("/ledger/frozen/2/successor").status_code == 404
     bound, _ = parts(day.get("/ledger/notices/0.tlog-proof").data, new)
     assert (bound.index, detail_of(bound, "log.succeeded")["old_size"]) == (0, 5)
     for receipt in day.receipts[:5]:

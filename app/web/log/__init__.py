@@ -12,8 +12,9 @@ from flask import Blueprint, Response, make_response
 
 from app.web.house import house
 from app.web.login import public
-from app.web.sealing import sealing_stalled, verifier_keys, witness_policy
+from app.web.sealing import sealing_stalled, witness_policy
 from ledger.errors import MalformedPath, NotInLog
+from ledger.stores.succession import published_keys
 from ledger.tiles import parse_bundle_path, parse_tile_path
 
 bp = Blueprint("log", __name__)
@@ -61,8 +62,8 @@ def _tile(path: str) -> bytes:
 @bp.get("/ledger/keys")
 @public
 def keys() -> Response:
-    """The log's verifier keys, one a line."""
-    return _file("".join(f"{key}\n" for key in verifier_keys()).encode(), TEXT, "public, max-age=300")
+    """The log's verifier keys, one a line, and a comment for each log that ended."""
+    return _file(published_keys(house().engine, house().log_keys), TEXT, "public, max-age=300")
 
 
 @bp.get("/ledger/policy")
@@ -93,4 +94,4 @@ def _for_everybody(answer: Response) -> Response:
     return answer
 
 
-from app.web.log import explorer, notices, slips, verify, wall  # noqa: E402, F401 (their views register themselves on `bp`)
+from app.web.log import explorer, frozen, notices, slips, verify, wall  # noqa: E402, F401 (their views register themselves on `bp`)

@@ -23,6 +23,7 @@ from ledger.errors import LedgerError, NotInLog
 from ledger.note import VerifierKey, parse_note
 from ledger.policy import parse_policy
 from ledger.stores import history
+from ledger.stores.succession import ended_logs
 
 PAGE = 20
 POINTS = 24  # of the chart
@@ -89,6 +90,7 @@ def ledger() -> str:
         address=base_url(request.host_url) + "/ledger/",
         growth=_growth(),
         witnesses=_witnesses(),
+        ended=ended_logs(house().engine),
     )
 
 
