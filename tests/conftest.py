@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
+from playwright.sync_api import expect
 
 from app import ROOT, create_app, setup
 from app.config import Settings, read_settings
@@ -19,6 +20,9 @@ from tests.browsing import Browser
 from tests.fixtures_visit import doors as doors
 from tests.fixtures_visit import ward as ward
 from tests.scene import Scene, build_scene
+
+# What is looked at may be late on a loaded machine: Playwright's own five seconds are not enough.
+expect.set_options(timeout=60_000)
 
 
 class Clock:
@@ -107,7 +111,7 @@ def sequencer_in(var: Path) -> Iterator[None]:
         yield
     finally:
         stop.set()
-        thread.join(5)
+        thread.join()
         bell.close()
         engine.dispose()
 

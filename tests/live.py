@@ -29,7 +29,7 @@ from app import ROOT, create_app
 from ledger.stores.sql import SQLStore
 from tests.conftest import settings_in
 
-PATIENCE_SECONDS = 30.0  # a loaded machine is no failure
+PATIENCE_SECONDS = 90.0  # a loaded machine is no failure
 
 
 def wait_until(what: Callable[[], object]) -> None:
@@ -99,13 +99,13 @@ class LiveSite:
 
     def status(self, path: str) -> int:
         try:
-            with urllib.request.urlopen(self.url + path, timeout=10) as answer:
+            with urllib.request.urlopen(self.url + path, timeout=PATIENCE_SECONDS) as answer:
                 return int(answer.status)
         except urllib.error.HTTPError as error:
             return int(error.code)
 
     def read(self, path: str) -> bytes:
-        with urllib.request.urlopen(self.url + path, timeout=10) as answer:
+        with urllib.request.urlopen(self.url + path, timeout=PATIENCE_SECONDS) as answer:
             body: bytes = answer.read()
             return body
 

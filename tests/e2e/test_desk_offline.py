@@ -20,7 +20,7 @@ from tests.e2e.watching import Watched, look
 from tests.fixtures_visit import Person, Ward
 
 DESK = {"width": 1180, "height": 820}
-LONG = 30_000  # a loaded machine is no failure
+LONG = 60_000  # a loaded machine is no failure
 
 
 class Desk:

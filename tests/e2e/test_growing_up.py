@@ -66,7 +66,7 @@ def test_at_midnight_of_the_eighteenth_birthday_the_guardianship_is_over(
 
     clock.pass_midnight()
     # The open page of the queue loses the grown-up by itself: the next poll is a question like any other.
-    expect(queue.locator("main")).not_to_contain_text(NAME, timeout=15_000)
+    expect(queue.locator("main")).not_to_contain_text(NAME, timeout=60_000)
     for path in ("/", "/me", "/records", "/receipts", "/permits"):
         phone.go(path)
         assert NAME not in phone.page.content(), path

@@ -40,7 +40,7 @@ def elsewhere() -> Iterator[str]:
     yield f"http://127.0.0.1:{server.server_port}/back"
     server.shutdown()
     server.server_close()
-    thread.join(5)
+    thread.join()
 
 
 @pytest.fixture

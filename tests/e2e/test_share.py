@@ -98,7 +98,7 @@ def test_a_doctor_elsewhere_reads_it_until_its_person_stops(site: ClinicSite, ch
     page.locator("form[action$='/stop'] button").click()
     phone.press(".ih-dialog button.ih-btn_danger")
     expect(theirs.locator("[data-says]")).to_contain_text(
-        words["over"], timeout=30_000
+        words["over"], timeout=60_000
     )  # the open page finds out by itself
     expect(document).to_be_hidden()
     assert "李明" not in theirs.locator("main").inner_text() and document.inner_text() == ""

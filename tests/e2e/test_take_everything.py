@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
-from sqlalchemy import func, select
 
 from app import packing
-from app.models import Event
 from tests.e2e.clinic_site import ClinicSite, Seen
 from tests.e2e.watching import PHONE
+from tests.sealed import until_sealed
 
 
 @pytest.fixture
@@ -34,13 +33,10 @@ def test_everything_is_taken_away_and_checked_without_us(
     phone.watched.context.add_cookies([{"name": "mz_patient", "value": token, "url": site.url, "httpOnly": True}])
     page = phone.go("/me/takeout")
     phone.press("form[action$='/me/takeout'] button[type=submit]")
-    with ward.house.reading_session() as session:
-        newest = session.scalar(select(func.max(Event.serial)))
-    ward.house.bell.knock()
-    assert ward.house.bell.wait(newest, 60)  # all of it sealed
+    until_sealed(ward.house)
     while packing.work(ward.house):  # what the chore does every two seconds
         pass
-    expect(page.locator("form[action$='/fetch'] button")).to_be_visible(timeout=30_000)  # the page finds out by itself
+    expect(page.locator("form[action$='/fetch'] button")).to_be_visible(timeout=60_000)  # the page finds out by itself
     phone.see()
     page.locator("form[action$='/fetch'] button").click()
     with page.expect_download() as download:
@@ -57,6 +53,6 @@ def test_everything_is_taken_away_and_checked_without_us(
     home = alone.new_page()
     home.goto((tmp_path / "home" / "verify.html").as_uri())
     home.set_input_files("input[type=file] >> nth=0", receipts[0])
-    expect(home.locator("main")).to_contain_text({"zh": "核验通过", "en": "Verified"}[language], timeout=30_000)
+    expect(home.locator("main")).to_contain_text({"zh": "核验通过", "en": "Verified"}[language], timeout=60_000)
     alone.close()
     phone.watched.close()

@@ -75,6 +75,6 @@ def test_a_demo_started_days_later_is_as_alive(demo, chromium: Browser) -> None:
     page.get_by_role("button", name="接通大屏").click()
     screen = frame(page, "screen")
     expect(screen.get_by_text("扫码签到")).to_be_visible()
-    expect(screen.get_by_text("A008")).to_be_visible(timeout=30_000)
+    expect(screen.get_by_text("A008")).to_be_visible(timeout=60_000)
     assert watched.complaints == []
     watched.close()

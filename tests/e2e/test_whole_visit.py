@@ -123,7 +123,7 @@ def test_a_visit_from_sign_in_to_the_record_and_its_receipts(demo, chromium: Bro
         road.press(tablet, words["finish"])
         tablet.wait_for_load_state("load")
     assert current == number.group()
-    expect(phone.get_by_text(words["room"]).first).to_be_visible(timeout=3_000 + 5_000)
+    expect(phone.get_by_text(words["room"]).first).to_be_visible(timeout=60_000)
     expect(tv.locator("body")).to_contain_text(number.group())
     road.see(tablet)
     road.press(tablet, words["start"])

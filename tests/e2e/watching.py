@@ -28,7 +28,7 @@ class Watched:
 
     def __init__(self, browser: Browser, viewport: dict[str, int], **options: Any) -> None:
         self.context: BrowserContext = browser.new_context(viewport=viewport, locale="zh-CN", **options)  # type: ignore[arg-type]
-        self.context.set_default_timeout(15_000)
+        self.context.set_default_timeout(60_000)  # a loaded machine is no failure
         self.context.add_init_script(REPORTS_VIOLATIONS)
         self.complaints: list[str] = []
         self.context.on(

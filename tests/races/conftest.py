@@ -24,16 +24,17 @@ from tests.conftest import settings_in
 from tests.fixtures_visit import Person, Ward, build_ward
 from tests.server.launched import free_port
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 180.0
 TOKEN = re.compile(r'name="csrf_token" value="([0-9a-f]+)"')
 
 
 class Client:
-    """One signed-in browser on a connection of its own."""
+    """One signed-in browser, each request on a connection of its own."""
 
     def __init__(self, url: str, cookie: str, token: str, path: str, first_page: str) -> None:
         self.url = url
         self.http = requests.Session()
+        self.http.headers["Connection"] = "close"  # one kept open the server hangs up on after five idle seconds
         self.http.cookies.set(cookie, token, domain="127.0.0.1", path=path)
         found = TOKEN.search(self.http.get(url + first_page, timeout=PATIENCE_SECONDS).text)
         assert found, first_page
@@ -116,9 +117,9 @@ def _wait_until_ready(url: str, running: Sequence[subprocess.Popen[bytes]], said
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
-            if requests.get(f"{url}/readyz", timeout=5).status_code == 200:
+            if requests.get(f"{url}/readyz", timeout=30).status_code == 200:
                 return
-        except requests.ConnectionError:
+        except requests.RequestException:
             pass
         assert all(process.poll() is None for process in running), said.read_text()
         assert time.monotonic() < deadline, said.read_text()

@@ -45,7 +45,7 @@ def scan(page: Page, base: str, photo: Path) -> None:
     """Give a picture of paper to the page that checks receipts, as somebody without an account."""
     page.goto(f"{base}/verify")
     page.get_by_label("回执文件，或二维码的照片").set_input_files(photo)
-    expect(page.locator("[data-verdict]")).to_contain_text("核验通过", timeout=20_000)
+    expect(page.locator("[data-verdict]")).to_contain_text("核验通过", timeout=60_000)
 
 
 def paper_of(browser: Browser, base: str, cookie: tuple[str, str, str], path: str, photo: Path) -> str:

@@ -88,7 +88,7 @@ def test_a_look_appears_under_who_looked_by_itself(page: Page, site: LiveSite) -
 
     assert other.get(str(theirs)).status_code == 404
 
-    expect(page.locator(".ih-timeline").get_by_text("另一个账号 · 操作被拒绝")).to_be_visible(timeout=10_000)
+    expect(page.locator(".ih-timeline").get_by_text("另一个账号 · 操作被拒绝")).to_be_visible(timeout=60_000)
 
 
 def test_a_killed_sequencer_stops_nobody_and_everything_completes_after_it_is_back(page: Page, site: LiveSite) -> None:
@@ -111,7 +111,7 @@ def test_a_killed_sequencer_stops_nobody_and_everything_completes_after_it_is_ba
     expect(page.locator("main")).to_contain_text("存证中…")
 
     site.start_sequencer()
-    expect(page.locator("[data-verdict]")).to_contain_text("核验通过", timeout=20_000)
+    expect(page.locator("[data-verdict]")).to_contain_text("核验通过", timeout=60_000)
     site.wait_for_seals()
     page.goto(f"{base}/receipts")
     expect(page.locator(".ih-timeline")).not_to_contain_text("存证中")

@@ -12,6 +12,7 @@ from app.services import receipts
 from ledger.receipt import ForMe, parse_extra, parse_receipt
 from tests.browser import LAUNCH_ARGUMENTS, chromium_path
 from tests.e2e.watching import look
+from tests.sealed import until_sealed
 from tests.served import lend_cookie, served
 
 pytestmark = pytest.mark.usefixtures("sealing")
@@ -26,6 +27,7 @@ def who(doors, ward):
     phone = doors.phone(person)
     for _ in range(3):
         assert phone.get("/records").status_code == 200
+    until_sealed(ward.house)
     return person
 
 
@@ -43,7 +45,7 @@ def page(app, ward, who):
 
 def check(page: Page) -> str:
     page.get_by_role("button", name="开始核对").click()
-    expect(page.locator("[data-done]")).to_be_attached(timeout=20_000)
+    expect(page.locator("[data-done]")).to_be_attached(timeout=60_000)
     return page.locator("[data-answer]").inner_text()
 
 
@@ -100,6 +102,7 @@ def test_a_bad_file_is_named_and_left_out(page, tmp_path):
 def test_receipts_come_in_parts_and_nobody_elses_are_among_them(doors, ward, who, monkeypatch):
     other = ward.person("王小红")
     ward.booked(other)
+    until_sealed(ward.house)
     monkeypatch.setattr(receipts.whole_page_of, "__kwdefaults__", {"before": None, "limit": 2})
     phone, seen, before = doors.phone(who), [], ""
     for _ in range(40):

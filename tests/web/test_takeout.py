@@ -13,10 +13,11 @@ import pytest
 from sqlalchemy import func, select
 
 from app import packing
-from app.models import Event, Takeout, TakeoutPart
+from app.models import Takeout, TakeoutPart
 from app.services import erasure, people
 from app.services.takeout import SECTIONS
 from ledger.receipt import verify_receipt
+from tests.sealed import until_sealed
 from tests.web.test_fhir import diary as diary
 from tests.web.test_fhir import li as li
 from tests.web.test_fhir import visit as visit
@@ -40,10 +41,7 @@ def pack(ward) -> None:
 def test_everything_is_packed_a_section_at_a_time_and_fetched_once(phone, ward, li, visit, sealing):
     phone.get("/me/takeout")
     assert phone.post("/me/takeout", person=li.ref).status_code == 303
-    with ward.house.reading_session() as session:
-        newest = session.scalar(select(func.max(Event.serial)))
-    ward.house.bell.knock()
-    assert ward.house.bell.wait(newest, 60)  # all of them sealed
+    until_sealed(ward.house)
     assert packing.work(ward.house) == 1
     assert f"已完成 {100 // len(SECTIONS)}%" in phone.get("/me/takeout/now").text
     pack(ward)
