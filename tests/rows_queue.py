@@ -52,6 +52,7 @@ ROWS: dict[str, Row] = {
         {"ticket_id": "$waiting"}, {"ground": "soldier:document_seen"}, prepare=_waiting, but=NOT_MINE
     ),
     "doctor.withdraw_priority": Row({"ticket_id": "$classed"}, prepare=_classed, but=NOT_MINE),
+    "doctor.priority_note": Row({"ticket_id": "$classed"}, prepare=_classed, but=NOT_MINE),
     "doctor.move": Row({"ticket_id": "$waiting"}, {"to": "$beside"}, prepare=_beside, but=NOT_MINE),
     "doctor.left": Row({"ticket_id": "$waiting"}, prepare=_waiting, but=NOT_MINE),
 }

@@ -305,6 +305,7 @@ POST /staff/doctor/tickets/<ticket_id>/left doctor.left
 POST /staff/doctor/tickets/<ticket_id>/move doctor.move
 POST /staff/doctor/tickets/<ticket_id>/pass doctor.pass_over
 POST /staff/doctor/tickets/<ticket_id>/priority doctor.priority
+GET /staff/doctor/tickets/<ticket_id>/priority/note doctor.priority_note
 POST /staff/doctor/tickets/<ticket_id>/priority/withdraw doctor.withdraw_priority
 POST /staff/doctor/tickets/<ticket_id>/put-back doctor.put_back
 POST /staff/doctor/tickets/<ticket_id>/recall doctor.recall

@@ -14,7 +14,7 @@ from app.domain.calendar import hospital_day
 from app.domain.masking import mask_document, mask_name, mask_phone
 from app.models import Patient
 from app.services import people
-from app.services.sealing import open_payload
+from app.services.sealing import open_payload, vault_of
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,8 @@ class Identity:
 def masked(session: Session, refs: Iterable[str], now: datetime) -> dict[str, Masked]:
     """Return how each of `refs` stands on a board. Unknown refs are left out."""
     wanted = set(refs)
+    vault = vault_of(session)
+    vault.prepare(wanted, "identity"), vault.prepare(wanted, "contact")
     found = {}
     for patient in session.scalars(select(Patient).where(Patient.ref.in_(wanted))):
         who = read_identity(session, patient)

@@ -21,6 +21,7 @@ from app.services.clinics import Words
 from app.services.sealing import open_payload
 
 EVENT = "priority_note.opened"
+PURPOSES = {"doctor": "treatment"}  # by role; to the desk it is its board
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def of_ticket(session: Session, actor: Actor, ticket_id: str, now: datetime) -> 
     ).all()
     if not grants:
         raise NotFound()
-    return _opened(session, actor, row, grants, now, purpose="desk_board")
+    return _opened(session, actor, row, grants, now, purpose=PURPOSES.get(actor.role or "", "desk_board"))
 
 
 def one(session: Session, actor: Actor, grant_id: str, now: datetime) -> GrantNote:

@@ -18,6 +18,7 @@ function start(root) {
     poll,
     startWithin,
     look: () => poll.dispatchEvent(new CustomEvent("poll:look")),
+    isPart: () => poll.querySelector("[data-more]") !== null, // the page came with its beginning; the rest is asked for
     row: (id) => root.querySelector(`.ih-drow[data-row="${CSS.escape(id)}"]`),
     token: () => root.querySelector("input[name=csrf_token]").value,
     say: (text) => {

@@ -16,18 +16,22 @@ export function startFilters(board) {
       if (taken) counts[of.place] = (counts[of.place] || 0) + 1;
       row.hidden = !taken || (place ? of.place !== place : of.place === "done");
     }
+    const isWhole = !board.isPart(); // while it is not, the server has counted everybody
     for (const list of board.poll.querySelectorAll("[data-list]")) {
       const of = list.dataset.list;
-      const quiet = (of === "missed" || of === "away") && !counts[of];
-      list.hidden = place ? of !== place : of === "done" || quiet;
-      list.querySelector("[data-none]").hidden = Boolean(counts[of]);
       const count = list.querySelector("h2 span");
-      count.textContent = count.textContent.replace(/\d+/, counts[of] || 0);
+      const people = isWhole ? counts[of] || 0 : Number((count.textContent.match(/\d+/) || [0])[0]);
+      const quiet = (of === "missed" || of === "away") && !people;
+      list.hidden = place ? of !== place : of === "done" || quiet;
+      list.querySelector("[data-none]").hidden = people > 0;
+      count.textContent = count.textContent.replace(/\d+/, people);
     }
     for (const chip of board.poll.querySelectorAll(".ih-chip")) {
       const of = chip.dataset.place;
       const open = Object.keys(counts).filter((name) => name !== "done");
-      chip.querySelector("strong").textContent = of ? counts[of] || 0 : open.reduce((sum, name) => sum + counts[name], 0);
+      if (isWhole) {
+        chip.querySelector("strong").textContent = of ? counts[of] || 0 : open.reduce((sum, name) => sum + counts[name], 0);
+      }
       if (of === place) chip.setAttribute("aria-current", "true");
       else chip.removeAttribute("aria-current");
     }

@@ -32,7 +32,11 @@ export function startFinding(board) {
     const headers = { "X-Requested-With": "fetch", Accept: "application/json" };
     fetch(form.getAttribute("action"), { method: "POST", body, headers, credentials: "same-origin", cache: "no-store" })
       .then((answer) => (answer.ok ? answer.json() : Promise.reject(new Error(String(answer.status)))))
-      .then((told) => show(told.found.map(board.row).filter(Boolean), text))
+      .then((told) => {
+        const found = () => show(told.found.map(board.row).filter(Boolean), text);
+        if (board.isPart() && !told.found.every(board.row)) board.poll.addEventListener("poll:shown", found, { once: true });
+        else found();
+      })
       .catch(() => {
         field.select();
         board.say(board.words.find_offline);

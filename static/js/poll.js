@@ -89,7 +89,8 @@ export function start(element, startWithin) {
     if (event.persisted) look(); // from the browser's own memory, as it was left
   });
   element.addEventListener("poll:look", look); // asked for by the page itself: something was done
-  later();
+  if (body.querySelector("[data-more]")) look(); // sent with its beginning only
+  else later();
 }
 
 function announcements(body) {

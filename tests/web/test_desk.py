@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 
 from app.domain.actor import Actor
@@ -166,3 +167,34 @@ def test_a_row_that_is_drawn_once_carries_each_browsers_own_token_and_a_key_for_
     desk = f"/staff/desk/visits/{appointment}/check-in"
     assert other.post(desk, key=guards[2][1], clinic=ward.clinic).status_code == 303
     assert "A001" in ROW.search(one.get("/staff/desk/now").text)[0]
+
+
+def test_a_full_board_comes_with_the_beginning_of_its_lists_and_its_script_is_told_to_ask_for_the_rest(
+    doors, ward, monkeypatch
+):
+    monkeypatch.setattr("app.web.desk.board.AT_FIRST", 2)
+    for _ in range(3):
+        ward.booked(ward.person())
+    desk = doors.staff(ward.desk)
+    page = desk.get("/staff/desk/").text
+    assert len(ROW.findall(page)) == 2 and "<strong>3</strong> 未签到" in page  # everybody is counted
+    assert "data-more" in page and "还有 1 人" in page
+    whole = desk.get("/staff/desk/now").text
+    assert len(ROW.findall(whole)) == 3 and "data-more" not in whole and "还有" not in whole
+    alone = desk.get("/staff/desk/?place=expected").text  # where the line leads, also without a script
+    assert len(ROW.findall(alone)) == 3 and "还有" not in alone
+
+
+def test_a_large_part_of_the_board_goes_packed_to_a_script_of_ours_and_to_nobody_else(doors, ward):
+    for _ in range(4):
+        ward.booked(ward.person())
+    desk = doors.staff(ward.desk)
+    plain = desk.get("/staff/desk/now", headers={"Accept-Encoding": "gzip"})
+    assert "Content-Encoding" not in plain.headers
+    ours = {"Accept-Encoding": "gzip", "X-Requested-With": "fetch"}
+    packed = desk.client.get("/staff/desk/now", headers=ours)
+    assert packed.headers["Content-Encoding"] == "gzip" and packed.headers["ETag"] == plain.headers["ETag"]
+    assert ROW.findall(gzip.decompress(packed.data).decode())[0][:40] == ROW.findall(plain.text)[0][:40]
+    assert (
+        desk.client.get("/staff/desk/now", headers={**ours, "If-None-Match": packed.headers["ETag"]}).status_code == 304
+    )

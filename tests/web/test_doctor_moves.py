@@ -115,3 +115,25 @@ def test_another_doctor_and_a_guess_see_nothing(doors, ward):
     ticket = ward.waiting()
     assert doors.staff(ward.lin).get(f"/staff/doctor/tickets/{ticket}").status_code == 403
     assert doors.staff(ward.chen).get("/staff/doctor/tickets/AAAAAAAAAAAAAAAAAAAAAA").status_code == 404
+
+
+def test_who_gave_a_class_and_why_is_read_from_the_line_and_from_the_room_and_that_stands_in_the_log(doors, ward):
+    ticket = ward.waiting()
+    doctor = doors.staff(ward.chen)
+    note = f"/staff/doctor/tickets/{ticket}/priority/note"
+    assert note not in doctor.get(f"/staff/doctor/tickets/{ticket}?session={ward.expert}").text
+    ward.do(queueing.grant_priority, ward.desk, ticket, "care", "other", "刚做完手术<b>")
+    waiting = doctor.get(f"/staff/doctor/tickets/{ticket}?session={ward.expert}").text
+    assert note in waiting and "刚做完手术" not in waiting
+    called = ward.do(queueing.call_next, ward.chen, ward.expert)
+    line = doctor.get(f"/staff/doctor/?session={ward.expert}").text
+    assert note in line and "刚做完手术" not in line
+    for _again in range(2):
+        page = doctor.get(f"{note}?session={ward.expert}")
+        assert (
+            page.status_code == 200
+            and "刚做完手术&lt;b&gt;" in page.text
+            and "no-store" in page.headers["Cache-Control"]
+        )
+    opened = [own for kind, own in ward.events(called.patient_ref) if kind == "priority_note.opened"]
+    assert [(own["purpose"], own["actor"]["role"]) for own in opened] == [("treatment", "doctor")]

@@ -22,6 +22,10 @@ from app.web.house import house
 from app.web.login import staff_required
 from app.web.transaction import act, current_actor, reading
 
+AT_FIRST = (
+    30  # rows of a list that a page is sent with: more than a screen holds; its script asks for the others at once
+)
+
 
 @dataclass(frozen=True)
 class Filters:
@@ -35,9 +39,13 @@ class Filters:
         """Say whether a row is of the department and of the doctor, whose `lines` these are."""
         return (not self.department or row.department_id == self.department) and (not self.doctor or row.line in lines)
 
+    def lists(self, place: Place) -> bool:
+        """Say whether the list of a place is seen."""
+        return self.place == place if self.place else place is not Place.DONE
+
     def shows(self, row: DeskRow) -> bool:
         """Say whether a row that is taken stands in the list."""
-        return row.place == self.place if self.place else row.place is not Place.DONE
+        return self.lists(row.place)
 
 
 def clinic_of_request() -> str:
@@ -53,7 +61,7 @@ def clinic_of_request() -> str:
 @staff_required("desk")
 def board() -> Any:
     """The whole board."""
-    return render_template("desk/board.html", **words_of_board(clinic_of_request()))
+    return render_template("desk/board.html", **words_of_board(clinic_of_request(), most=AT_FIRST))
 
 
 @bp.get("/now")
@@ -65,8 +73,12 @@ def board_now() -> Any:
     return fragment("desk/_board.html", of=shown, **words)
 
 
-def words_of_board(clinic_id: str) -> dict[str, Any]:
-    """Return what the board shows; the first look of a sign-in, by whichever page, is recorded before anything is sent."""
+def words_of_board(clinic_id: str, most: int | None = None) -> dict[str, Any]:
+    """Return what the board shows; the first look of a sign-in, by whichever page, is recorded before anything is sent.
+
+    With `most`, a list has no more rows than that, and one that is not seen has none; but a place that was asked for by itself
+    is whole, so that everybody is found without a script too.
+    """
     actor, now = current_actor(), house().clock()
     with reading() as session:
         is_recorded = queueing.is_board_recorded(session, actor, "desk", clinic_id)
@@ -77,6 +89,16 @@ def words_of_board(clinic_id: str) -> dict[str, Any]:
             queueing.record_board(a.session, a.actor, "desk", clinic_id, a.now)
     filters = Filters(*(request.args.get(name, "")[:40] for name in ("department", "doctor", "place")))
     taken = _taken(day, filters)
+    shown = frozenset(row.id for row in taken if filters.shows(row))
+    lists: dict[str, list[tuple[DeskRow, bool]]] = {place.value: [] for place in Place}
+    for row in day.rows:
+        lists[row.place].append((row, row.id not in shown))
+    left = dict.fromkeys(lists, 0)
+    if most is not None:
+        for place, rows in lists.items():
+            some = [] if not filters.lists(Place(place)) else [one for one in rows if not one[1]]
+            lists[place] = some if filters.place == place else some[:most]
+            left[place] = len(some) - len(lists[place])
     return {
         "board": day,
         "levels": day.levels,
@@ -85,7 +107,9 @@ def words_of_board(clinic_id: str) -> dict[str, Any]:
         "clinics": {ref: name for ref, name in names.items() if ref in actor.clinics},
         "filters": filters,
         "counts": day.counts(taken),
-        "shown": frozenset(row.id for row in taken if filters.shows(row)),
+        "lists": lists,
+        "left": left,
+        "is_part": sum(map(len, lists.values())) < len(day.rows),
         "departments": list({room.session.department_id: room.session.department for room in day.rooms}.items()),
         "doctors": _doctors(day),
         "marks_of": queue_words.MARKS,

@@ -8,8 +8,9 @@ from flask import flash, make_response, redirect, render_template, request, url_
 from flask_babel import gettext as _
 
 from app.domain.errors import BadInput
-from app.services import identity, lines, queueing
+from app.services import identity, lines, priority_notes, queueing
 from app.web import queue_words
+from app.web.disclosing import disclosing
 from app.web.doctor import bp
 from app.web.house import house
 from app.web.i18n import named
@@ -54,6 +55,22 @@ def withdraw_priority(ticket_id: str) -> Any:
     return a.sealed()
 
 
+@bp.get("/tickets/<ticket_id>/priority/note")
+@staff_required("doctor")
+@disclosing
+def priority_note(ticket_id: str) -> Any:
+    """Who gave a ticket of the line its class and why, the sealed note with it: a disclosure of its own."""
+    with act(is_keyed=False) as a:
+        found = priority_notes.of_ticket(a.session, a.actor, ticket_id, a.now)
+    return render_template(
+        "doctor/priority_note.html",
+        notes=found,
+        classes=queue_words.CLASSES,
+        reasons=queue_words.REASONS,
+        back=request.args.get("session", "")[:40],
+    )
+
+
 @bp.post("/tickets/<ticket_id>/move")
 @staff_required("doctor")
 def move(ticket_id: str) -> Any:
@@ -92,6 +109,7 @@ def _page(ticket_id: str, errors: dict[str, str] | None = None, typed: dict[str,
         shown = lines.ticket_of_line(session, actor, ticket_id, now)
         who = identity.masked(session, {shown.patient_ref}, now).get(shown.patient_ref)
         beside = lines.beside(session, shown, now)
+        has_note = priority_notes.count_of(session, ticket_id) > 0
     if shown.state not in ("waiting", "missed", "away"):
         return redirect(url_for("doctor.queue", session=request.args.get("session")), 303)
     return render_template(
@@ -99,6 +117,7 @@ def _page(ticket_id: str, errors: dict[str, str] | None = None, typed: dict[str,
         ticket=shown,
         who=who,
         beside=beside,
+        has_note=has_note,
         classes=queue_words.choices_for(actor.role),
         marks_of=queue_words.MARKS,
         place={"session": request.values.get("session", "")},
