@@ -16,56 +16,57 @@ from app.domain.ids import new_ref
 from app.services import fhir_import
 from app.services.fhir_gather import Batch, Group, Trouble, gather
 from app.services.fhir_import import Loaded
+from app.services.fhir_portions import cut, weight
 from app.web.house import House
 
-MOST_TOGETHER = 300  # resources in one transaction, unless one person has more
+MOST_TOGETHER = 300  # resources in one transaction, unless one report has more values
 
 
 @dataclass
 class Report:
-    """What a run did."""
+    """What a run did. `portions`: of each person one, or several of a person with much."""
 
     batch: Batch
-    people: list[Loaded] = field(default_factory=list)
+    portions: list[Loaded] = field(default_factory=list)
     seconds: float = 0.0
 
     def count(self, name: str) -> Counter[str]:
         """Return one counter of `Loaded` ("new", "changed", "unchanged"), summed over all people."""
         whole: Counter[str] = Counter()
-        for loaded in self.people:
+        for loaded in self.portions:
             whole.update(getattr(loaded, name))
         return whole
 
     @property
     def broken(self) -> list[Trouble]:
-        return [*self.batch.broken, *(t for loaded in self.people for t in loaded.broken)]
+        return [*self.batch.broken, *(t for loaded in self.portions for t in loaded.broken)]
 
     @property
     def without_person(self) -> list[Trouble]:
-        return [*self.batch.without_person, *(t for loaded in self.people for t in loaded.without_person)]
+        return [*self.batch.without_person, *(t for loaded in self.portions for t in loaded.without_person)]
 
     @property
     def unverified(self) -> int:
-        return sum(loaded.is_unverified for loaded in self.people)
+        return sum(loaded.is_unverified for loaded in self.portions)
 
     @property
     def unusable_ids(self) -> int:
-        return sum(loaded.has_unusable_id for loaded in self.people)
+        return sum(loaded.has_unusable_id for loaded in self.portions)
 
 
 def load(house: House, path: Path, source: str, progress: Callable[[int, int], None] = lambda *_: None) -> Report:
-    """Load a file or folder, a few people a transaction and each with an event of their own; a run that ends half way is simply run
-    again."""
+    """Load a file or folder, a few people a transaction, or a portion of one person with much, and each with an event of their own; a run
+    that ends half way is simply run again."""
     started = time.monotonic()
     with _without_collecting():
         report = Report(gather(path))
-    groups = list(report.batch.groups.values())
+    groups = [part for group in report.batch.groups.values() for part in cut(group, report.batch.index, MOST_TOGETHER)]
     gc.freeze()  # what was read lives to the end: the collector need not walk through it again and again
     try:
         for together in _portions(groups):
-            report.people += _load_together(house, together, report.batch.index, source)
+            report.portions += _load_together(house, together, report.batch.index, source)
             house.bell.knock()
-            progress(len(report.people), len(groups))
+            progress(len(report.portions), len(groups))
     finally:
         gc.unfreeze()
     report.seconds = time.monotonic() - started
@@ -86,13 +87,16 @@ def _without_collecting() -> Iterator[None]:
 
 def _portions(groups: Sequence[Group]) -> Iterator[list[Group]]:
     """Yield groups in portions of MOST_TOGETHER resources: the disk is waited for once a portion, and an act of the hospital
-    waits for one portion at most."""
+    waits for one portion at most. What is left of a person begins a new one: it rests on rows of the one before."""
     together: list[Group] = []
+    taken = 0
     for group in groups:
-        if together and sum(1 + len(g.others) for g in together) + len(group.others) > MOST_TOGETHER:
+        heavy = 1 + weight(group.others)
+        if together and (group.is_rest or taken + heavy > MOST_TOGETHER):
             yield together
-            together = []
+            together, taken = [], 0
         together.append(group)
+        taken += heavy
     if together:
         yield together
 

@@ -37,11 +37,13 @@ class Trouble:
 
 @dataclass
 class Group:
-    """One person and all that is about them. `patient` is None where an earlier run brought the person."""
+    """One person and all that is about them. `patient` is None where an earlier run brought the person, or with `is_rest` an earlier
+    portion of this one."""
 
     address: str
     patient: Found | None = None
     others: list[Found] = field(default_factory=list)
+    is_rest: bool = False
 
 
 @dataclass

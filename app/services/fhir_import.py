@@ -1,4 +1,4 @@
-"""Loading records that nobody here wrote: FHIR R4, one person at a time, each in a transaction and with an event of its own.
+"""Loading records that nobody here wrote: FHIR R4, a person, or a portion of one, at a time, each with an event of its own.
 
 Loading the same again changes nothing; loading what was changed makes new versions. What is loaded counts as recorded when
 it happened, not now: an account that only knew an ID number sees no more of the past through it (DESIGN, section 6).
@@ -48,7 +48,7 @@ _ADD_IMPORTED = Prepared(insert(ImportedResource.__table__))
 
 @dataclass
 class Loaded:
-    """What became of one person's resources, counted by type. `person` is None where they could not be placed."""
+    """What became of one person's resources, or of one portion of them, counted by type. `person` is None where they could not be placed."""
 
     person: str | None = None
     new: Counter[str] = field(default_factory=Counter)
@@ -71,7 +71,8 @@ def load_people(
     source: str,
     refs: Sequence[str],
 ) -> list[Loaded]:
-    """Load people with all that is about them; record `record.imported` of each of whom anything is new or changed.
+    """Load people with all that is about them, or the next portion of it; record `record.imported` of each of whom anything is new or
+    changed.
 
     `source` names the system that the files come from: the same address from another one is another thing. `refs` has one for
     each group that is likely to be new, with its keys made; where it is empty they are made when they are wanted.
@@ -110,7 +111,11 @@ class _Loading:
             self.done.broken.append(_trouble(group.patient, broken))
             patient = None
         if patient is None:
-            reason = "its Patient is broken" if group.patient else "its Patient is in no file, and was never loaded"
+            reason = (
+                "its Patient is broken"
+                if group.patient or group.is_rest
+                else "its Patient is in no file, and was never loaded"
+            )
             self.done.without_person += [Trouble(f.file, f"{f.type}: {reason}") for f in group.others]
             return self.done
         self.done.person = patient.ref

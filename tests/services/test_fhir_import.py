@@ -161,7 +161,7 @@ def test_an_account_that_bound_before_the_import_sees_none_of_the_past_through_i
     with ward.house.reading_session() as session:
         number = identity.read_identity(session, session.get_one(Patient, li.ref)).number
     report = load({**LI, "identifier": [{"value": number}], "birthDate": None} | {"birthDate": ""}, VISIT, GLUCOSE)
-    assert report.people[0].person == li.ref
+    assert report.portions[0].person == li.ref
     assert ward.look(records.list_visits, li.actor, li.ref) == []
     assert ward.look(records.list_others, li.actor, li.ref) == []
     clock.now += timedelta(days=2)
@@ -174,7 +174,7 @@ def test_the_same_number_under_another_name_is_not_the_same_person(load, ward):
     with ward.house.reading_session() as session:
         number = identity.read_identity(session, session.get_one(Patient, li.ref)).number
     report = load({**LI, "name": [{"text": "王强"}], "identifier": [{"value": number}], "birthDate": ""})
-    assert report.people[0].person != li.ref and report.unverified == 1
+    assert report.portions[0].person != li.ref and report.unverified == 1
 
 
 def test_records_of_no_visit_stand_by_their_day(load, ward, reading):

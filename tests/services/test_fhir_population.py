@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from app import fhir_load
 from app.domain.actor import SYSTEM
+from app.domain.fhir.parse import Found
 from app.models import ClinicalRecord, Event, ImportedResource, Patient, Problem, Visit
 from app.services import fhir_import, versions
 from app.services.fhir_gather import Group, gather
@@ -43,7 +44,8 @@ def test_of_a_loaded_person_every_row_is_named_by_the_imports_event(hospital, re
 
 
 def test_a_portion_holds_what_it_may_and_a_person_of_more_is_one_by_itself():
-    groups = [Group(str(n), None, [None] * size) for n, size in enumerate((100, 150, 400, 10, 10))]  # type: ignore[list-item]
+    one = Found({"resourceType": "Condition"}, "Condition/1", "file")
+    groups = [Group(str(n), None, [one] * size) for n, size in enumerate((100, 150, 400, 10, 10))]
     assert [[g.address for g in some] for some in fhir_load._portions(groups)] == [["0", "1"], ["2"], ["3", "4"]]
 
 
