@@ -170,7 +170,14 @@ def spoken(kind: str, facts: Facts) -> tuple[str, str]:
     words = KINDS[kind]
     if words.bare_zh and "room" not in facts:
         return words.bare_zh.format(**facts), words.bare_en.format(**facts)
-    return words.zh.format(**facts), words.en.format(**facts)
+    return words.zh.format(**facts), words.en.format(**_in_english(facts))
+
+
+def _in_english(facts: Facts) -> Facts:
+    """Return the facts for the English sentence: rooms are recorded under their Chinese names, 2 诊室 being room 2."""
+    room = str(facts.get("room", ""))
+    numbered = room.removesuffix("诊室").strip()
+    return {**facts, "room": f"room {numbered}"} if room.endswith("诊室") and numbered.isdecimal() else facts
 
 
 def sms_text(kind: str, facts: Facts, link: str) -> str:

@@ -62,6 +62,14 @@ def wait_words(seconds: object) -> str:
     return _("%(n)s 分钟", n=-(-whole // 60)) if whole >= 60 else _("%(n)s 秒", n=whole)
 
 
+def minutes_words(minutes: object) -> str:
+    """Return so many minutes in words: 45 分钟, 2 小时, 2 小时 8 分钟."""
+    hours, rest = divmod(int(str(minutes or 0)), 60)
+    if not hours:
+        return _("%(n)s 分钟", n=rest)
+    return _("%(hours)s 小时 %(n)s 分钟", hours=hours, n=rest) if rest else _("%(hours)s 小时", hours=hours)
+
+
 Facts = dict[str, Any]
 WORDS: dict[str, Callable[[Facts], Said]] = {
     "not_found": lambda f: Said(_("没有找到"), _("它可能已经取消，或不属于这个账号。回到首页再进一次，或到前台询问。")),
@@ -69,7 +77,7 @@ WORDS: dict[str, Callable[[Facts], Said]] = {
     "sign_in_needed": lambda f: Said(_("先登录再继续"), _("登录后会回到这里。")),
     "conflict": lambda f: Said(_("情况刚刚变了"), _("别人或另一台设备刚处理过。返回上一页看看现在的状态。")),
     "key_reused": lambda f: Said(_("这次提交和上一次不一样"), _("返回上一页刷新后再提交一次。")),
-    "form_expired": lambda f: Said(_("这个页面放得太久了"), _("返回上一页，刷新后再按一次。您填的内容还在。")),
+    "form_expired": lambda f: Said(_("这个页面放得太久了"), _("刚才这一下没有办成，什么也没有改。返回上一页，刷新后再办一次。")),
     "too_many": lambda f: Said(_("操作太频繁了"), _("稍等一会儿再试。急的话请到前台办理。")),
     "day_not_over": lambda f: Said(
         _("还有 %(count)s 人没有结束", count=f.get("count", 0)), _("等他们看完，或由前台处理完，再结束这一天。")
@@ -78,7 +86,7 @@ WORDS: dict[str, Callable[[Facts], Said]] = {
     "day_closed": lambda f: Said(_("这一天已经结束过了"), _("结束的一天不能再打开，数字以当时的为准。")),
     "check_in_too_early": lambda f: Said(
         _("还没到签到时间"),
-        _("%(time)s 开始签到，还有 %(minutes)s 分钟。到时候再按一次就行。", time=clock_time(f.get("opens_at")), minutes=f.get("minutes")),
+        _("%(time)s 开始签到，还有 %(wait)s。到时候再按一次就行。", time=clock_time(f.get("opens_at")), wait=minutes_words(f.get("minutes"))),
     ),
     "check_in_too_late": lambda f: Said(
         _("签到时间已过"),

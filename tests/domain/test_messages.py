@@ -78,6 +78,11 @@ def test_a_room_that_must_not_be_told_is_left_out_of_both_languages():
     assert "3 诊室" in spoken("called", FACTS)[0]
 
 
+def test_a_numbered_room_is_a_room_in_the_english_half():
+    assert spoken("called", {"ticket": "A012", "room": "2 诊室"})[1] == "Ticket A012: your turn now, room 2."
+    assert spoken("called", {"ticket": "A012", "room": "换药室"})[1] == "Ticket A012: your turn now, 换药室."
+
+
 def test_every_event_that_brings_a_message_exists_with_the_details_it_quotes():
     for event, tell in TELLS.items():
         named = set(tell.quotes) | {name for name, _ in tell.only_if}

@@ -105,6 +105,7 @@ def test_six_digits_do_where_nothing_can_be_scanned(doors, ward):
     wrong = f"{(int(ward.short_code()) + 1) % 10**6:06d}"
     refused = phone.post("/check-in/code", code=wrong)
     assert refused.status_code == 400 and 'id="code-error"' in refused.text
+    assert "看一眼屏幕，输入现在的 6 位" in refused.text  # what to do next stands beside the field
     page = phone.follow(phone.post("/check-in/code", code=ward.short_code()))
     assert "您在明诊门诊部" in page.text
 
@@ -119,9 +120,9 @@ def test_too_early_says_the_minute_and_what_to_do(doors, ward):
     who = ward.person()
     appointment = ward.booked(who, slot_id=ward.slots(ward.expert)[-1])
     phone = doors.phone(who)
-    assert "11:20 开始签到，还有 80 分钟" in scan(phone, ward).text
+    assert "11:20 开始签到，还有 1 小时 20 分钟" in scan(phone, ward).text
     refused = phone.post("/check-in", appointment=appointment)
-    assert refused.status_code == 409 and "11:20 开始签到，还有 80 分钟" in refused.text
+    assert refused.status_code == 409 and "11:20 开始签到，还有 1 小时 20 分钟" in refused.text
 
 
 def test_choosing_nobody_says_so(doors, ward):

@@ -9,6 +9,7 @@ from flask import session as flask_session
 
 from app.models import ClinicSession, Room
 from app.services import queueing
+from app.web.fragments import ONE_USE
 from app.web.patient import ticket_words
 
 
@@ -49,7 +50,8 @@ def test_a_fragment_is_a_part_of_its_page(doors, ward):
     who = ward.person()
     ward.waiting(who=who)
     phone = doors.phone(who)
-    assert phone.get("/queue/now").text.strip() in phone.get("/queue").text
+    part, page = (ONE_USE.sub("", phone.get(path).text) for path in ("/queue/now", "/queue"))
+    assert part.strip() in page
     assert "<html" not in phone.get("/queue/now").text
 
 
@@ -121,8 +123,10 @@ def test_who_is_next_is_told_where_to_wait_and_who_is_called_which_room(doors, w
     phone = doors.phone(who)
     assert sentence(phone) == sentence(phone, "/now") == "下一位就是您，请到2号候诊区"
     assert sentence(english(phone)) == "You are next: come to area 2"
+    assert "/remind" in phone.get("/queue/now").text
     ward.do(queueing.call_next, ward.chen, ward.expert)
     assert sentence(phone) == "Please go to Room 1"
+    assert "/remind" not in phone.get("/queue/now").text  # who has been called needs no reminder
 
 
 def test_the_range_of_the_wait_stands_there_once_the_line_has_shown_its_pace(doors, ward):

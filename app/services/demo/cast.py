@@ -77,7 +77,7 @@ PLAYERS = (
     ),
     Player(
         "emma", "emma", "EMMA BROWN", Passport("GBR", "P9990001X", "EMMA BROWN", date(1990, 6, 21), Sex.FEMALE), "+447700900123",
-        "在本地工作的外国人，用护照", "A foreigner who works in town, with a passport", ("check-1", "allergy-1"),
+        "在本地工作的外国人，用护照", "A foreigner who works in town, with a passport", ("check-en", "allergy-en"),
     ),
 )  # fmt: skip
 

@@ -102,6 +102,13 @@ VISITS: dict[str, PastVisit] = {
     "child-1": PastVisit(150, "J06.9", "多喝水，体温高于 38.5 度再吃退热药。", (("布洛芬混悬液", "6 ml", "发热时一次，间隔 6 小时", "3"),)),
     "child-2": PastVisit(20, "J20.9", "拍背排痰，三天后复诊。", (("氨溴索口服溶液", "5 ml", "每天两次", "5"),), (("6690-2", "9.9"),)),
     "back-1": PastVisit(80, "M54.5", "两周内不要负重，按示范做拉伸。"),
+    "check-en": PastVisit(
+        15, "Z00.0", "All values are normal. Come again in a year.", (), (("15074-8", "5.1"), ("718-7", "138"), ("2093-3", "4.6")),
+    ),
+    "allergy-en": PastVisit(
+        50, "L50.9", "Leave out the food you suspect and watch for two weeks.",
+        (("氯雷他定片 Loratadine", "10 mg", "Once a day", "7"),), allergy=("seafood", ""),
+    ),
     "check-1": PastVisit(15, "Z00.0", "各项正常，明年再查。", (), (("15074-8", "5.1"), ("718-7", "138"), ("2093-3", "4.6"))),
 }  # fmt: skip
 

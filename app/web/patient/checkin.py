@@ -91,8 +91,8 @@ def type_code() -> Any:
         with reading() as session:
             typed = request.form.get("code", "")
             presence = presences.presence_from_typed(session, current_actor(), typed, house().clock())
-    except VenueCodeUnknown as unknown:
-        return _page({"code": words_for(unknown).title}, 400)
+    except VenueCodeUnknown:
+        return _page({"code": _("数字不对，或刚换过。看一眼屏幕，输入现在的 6 位。")}, 400)
     remember(presence)
     return redirect(url_for("patient.check_in"), code=303)
 

@@ -15,6 +15,7 @@ from app.services import booking, checkin, identity, lines, people
 from app.services.booking import AppointmentView
 from app.services.checkin import VisitHere
 from app.web.i18n import clock, named, short_day
+from app.web.messages import minutes_words
 from app.web.patient.fair import Asked, read_asked
 from app.web.patient.ticket_words import TicketCard, ticket_cards
 
@@ -104,7 +105,7 @@ def appointment_words(view: AppointmentView) -> tuple[str, str]:
 def window_words(here: VisitHere) -> str:
     """Return when one may check in, in words."""
     if here.decision == "early" and here.opens_at:
-        return _("%(time)s 开始签到，还有 %(minutes)s 分钟", time=clock(here.opens_at), minutes=here.minutes)
+        return _("%(time)s 开始签到，还有 %(wait)s", time=clock(here.opens_at), wait=minutes_words(here.minutes))
     if here.decision == "late" and here.closes_at:
         return _("%(time)s 已停止网上签到，请到前台", time=clock(here.closes_at))
     if here.decision == "stopped":
