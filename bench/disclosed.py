@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
@@ -21,8 +20,6 @@ from sqlalchemy import func, select
 from app import create_app
 from app.models import Event, Visit
 from app.services import disclosure
-from app.web.patient import records
-from app.web.transaction import current_actor, reading
 from bench import hospital, longrecord
 
 VISITS = 60
@@ -95,14 +92,8 @@ def _ask(client: Any, visit_id: str, page: Page, which: str) -> None:
 
 @contextmanager
 def _silent() -> Iterator[None]:
-    """Let pages of the record disclose nothing, in this process."""
-
-    @contextmanager
-    def only_read() -> Iterator[Any]:
-        with reading() as session:
-            yield SimpleNamespace(session=session, actor=current_actor(), now=session.info["clock"]())
-
-    with patch.object(records, "act", only_read), patch.object(disclosure, "opened", lambda *_a, **_k: None):
+    """Let pages of the record disclose nothing, in this process: with nothing to record they only read."""
+    with patch.object(disclosure, "opened", lambda *_a, **_k: None):
         yield
 
 

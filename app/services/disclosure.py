@@ -2,13 +2,19 @@
 
 Each opening cites what it rests on: `reason` is the basis of the grant, `consent` the rows behind it in their versions
 (`permit:<id>@<version>`, `ticket:…`, `link:…`, `break_glass:…`), `purpose` what a consent was given for where one was.
+
+Opening much takes long, and whoever records has the database to itself. So a page looks first, in a read transaction (`look`),
+and what it opened is announced; then a short transaction records it (`record_due`), if every version and every grant is
+what it was; and only then is anything shown.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any, TypeVar
 
 from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
@@ -16,8 +22,12 @@ from sqlalchemy.orm import Session
 from app.domain.access import Basis, Grant
 from app.domain.actor import Actor
 from app.domain.events import Detail
-from app.models import Bound, Opening
+from app.domain.ids import new_event_id
+from app.models import Bound, Opening, to_ms
 from app.services import events, rights
+from app.services.sealing import object_of
+
+KeyT = TypeVar("KeyT", bytes, str)
 
 COUNTS_FOR = timedelta(minutes=15)
 MOST_AT_ONCE = 500  # keys in one statement: SQLite takes a bounded number of parameters
@@ -30,6 +40,73 @@ BY_ROLE = {
     "auditor": Basis.OFFICE,
 }
 EXTRAORDINARY = (Basis.CONSENT, Basis.BREAK_GLASS)
+
+
+class Changed(Exception):
+    """What was looked at, or the right to it, is not what it was. Nothing was recorded and nothing may be shown: look again."""
+
+
+@dataclass(frozen=True)
+class Due:
+    """A disclosure that was announced: the event that will say so, and the versions that it names."""
+
+    event_id: str
+    event_type: str
+    subject: str
+    rows: tuple[tuple[type[Bound], str, int], ...]  # kind, key and version
+    named: tuple[dict[str, Any], ...]
+    keys: tuple[bytes, ...]
+    said: dict[str, Any]  # detail, purpose, reason and consent of the event
+
+
+@dataclass(frozen=True)
+class Look:
+    """What one look opened, and the answers of `rights` on which it did."""
+
+    due: tuple[Due, ...]
+    asked: tuple[rights.Asked, ...]
+
+
+def look(session: Session) -> None:
+    """Let what is opened in this read transaction be announced instead of recorded."""
+    session.info.update(due=[], asked=[])
+
+
+def looked(session: Session) -> Look:
+    """Return what was announced since `look`."""
+    return Look(tuple(session.info["due"]), tuple(session.info["asked"]))
+
+
+def record_due(session: Session, actor: Actor, seen: Look, now: datetime) -> None:
+    """Record what a look announced. Raises Changed where a version or a grant is not what it was, or where the same sitting had
+    the same recorded meanwhile."""
+    if not all(rights.stands(session, one, now) for one in seen.asked) or not _are_present(session, seen.due):
+        raise Changed()
+    if _marked(session, [key for one in seen.due for key in one.keys], now):
+        raise Changed()
+    for one in seen.due:
+        events.record(
+            session, one.event_type, actor, now, subject=one.subject, named=one.named, event_id=one.event_id, **one.said
+        )
+        _mark(session, one.keys, one.event_id, now)
+
+
+def _are_present(session: Session, due: Sequence[Due]) -> bool:
+    """Tell whether every row that was announced is there, in the version that was opened."""
+    kept: dict[type[Bound], dict[str, int]] = {}
+    for kind, row_id, version in (row for one in due for row in one.rows):
+        if kept.setdefault(kind, {}).setdefault(row_id, version) != version:
+            return False
+    for kind, versions in kept.items():
+        key = getattr(kind, kind.KEY)
+        for some in _chunks(list(versions)):
+            present = {
+                str(row_id): version
+                for row_id, version in session.execute(select(key, kind.version).where(key.in_(some)))
+            }
+            if any(present.get(row_id) != versions[row_id] for row_id in some):
+                return False
+    return True
 
 
 def opened(
@@ -51,7 +128,7 @@ def opened(
     The event names the versions that this sitting has not seen in fifteen minutes; without any such, none is recorded and
     the earlier event's id comes back. A `count` in `detail` becomes how many the event names.
 
-    Call it in the transaction whose commit comes before the first byte of the page.
+    Call it in the transaction whose commit comes before the first byte of the page; in a `look` it announces the event.
     """
     grant = grant or rights.granted(session, actor, subject)
     resting = grant.cites if grant is not None and grant.basis in EXTRAORDINARY else ""
@@ -62,12 +139,21 @@ def opened(
     if "count" in detail:
         detail = {**detail, "count": len(fresh)}
     basis = grant.basis if grant is not None else BY_ROLE.get(actor.role or "")
-    event = events.record(
-        session, event_type, actor, now, subject=subject, objects=fresh, detail=detail,
-        purpose=(grant.purpose if grant is not None else "") or purpose, reason=basis.value if basis else None,
-        consent=(grant.cites if grant is not None else "") or None,
-    )  # fmt: skip
-    _mark(session, [_key(actor, event_type, subject, row, resting) for row in fresh], event.id, now)
+    said: dict[str, Any] = {
+        "detail": detail,
+        "purpose": (grant.purpose if grant is not None else "") or purpose,
+        "reason": basis.value if basis else None,
+        "consent": (grant.cites if grant is not None else "") or None,
+    }
+    keys = tuple(_key(actor, event_type, subject, row, resting) for row in fresh)
+    if "due" in session.info:
+        event_id = new_event_id(to_ms(now))
+        rows_of = tuple((type(row), row.object_id, row.version) for row in fresh)
+        named = tuple(object_of(session, row) for row in fresh)
+        session.info["due"].append(Due(event_id, event_type, subject, rows_of, named, keys, said))
+        return event_id
+    event = events.record(session, event_type, actor, now, subject=subject, objects=fresh, **said)
+    _mark(session, keys, event.id, now)
     return event.id
 
 
@@ -91,6 +177,12 @@ def _seen(
 ) -> dict[bytes, str]:
     """Return key and event of each version that this sitting saw lately on the same footing."""
     keys = [_key(actor, event_type, subject, row, resting) for row in rows]
+    announced = {key: one.event_id for one in session.info.get("due", ()) for key in one.keys}
+    return {**_marked(session, keys, now), **{key: announced[key] for key in keys if key in announced}}
+
+
+def _marked(session: Session, keys: Sequence[bytes], now: datetime) -> dict[bytes, str]:
+    """Return which of these keys an event of the last fifteen minutes stands for, and which event."""
     found: dict[bytes, str] = {}
     for some in _chunks(keys):
         query = select(Opening.key, Opening.event_id).where(Opening.key.in_(some), Opening.at > now - COUNTS_FOR)
@@ -98,7 +190,7 @@ def _seen(
     return found
 
 
-def _chunks(keys: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+def _chunks(keys: Sequence[KeyT]) -> Iterator[Sequence[KeyT]]:
     """Yield keys in portions: SQLite takes a bounded number of parameters."""
     for start in range(0, len(keys), 500):
         yield keys[start : start + 500]

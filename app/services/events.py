@@ -51,11 +51,15 @@ def record(
     purpose: str | None = None,
     reason: str | None = None,
     consent: str | None = None,
+    named: Iterable[dict[str, Any]] = (),
+    event_id: str | None = None,
 ) -> Recorded:
     """Record one event and say which it is; it is pending until the sequencer has it.
 
     `subject` is the person or account whose receipt this is; None leaves it with the auditor. `objects` are the rows in the
-    versions that the act made or showed. The caller owns the transaction.
+    versions that the act made or showed; `named` are such rows as `object_of` names them, where the caller named them before
+    and has seen in this transaction that they are at these versions still. `event_id` is what a caller announced already.
+    The caller owns the transaction.
 
     Raises ValueError for an unknown type, other detail fields than the type's, or a `now` ahead of the clock: all ours.
     """
@@ -66,7 +70,7 @@ def record(
         raise ValueError("an event cannot be stated to happen in the future")
 
     seq, prev = _lock_chain(session, subject)
-    event_id = new_event_id(to_ms(now))
+    event_id = event_id or new_event_id(to_ms(now))
     open_part = {"v": EVENT_VERSION, "id": event_id, "at": projected(now), "type": event_type}
     own_part: dict[str, Any] = {
         "subject": subject,
@@ -74,7 +78,7 @@ def record(
         "prev": prev.hex(),
         "actor": {"kind": actor.kind, "ref": actor.ref, "role": actor.role},
         "objects": sorted(
-            (object_of(session, row) for row in objects), key=lambda o: (o["type"], o["id"], o["version"])
+            [*named, *(object_of(session, row) for row in objects)], key=lambda o: (o["type"], o["id"], o["version"])
         ),
         "detail": detail,
     }

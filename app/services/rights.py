@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -279,7 +280,9 @@ def read_parts(
 ) -> Grant:
     """Require what `may_read` asks. Raises NotFound, NotAllowed, SignInNeeded."""
     question = _health(session, actor, patient_ref, now, kind, recorded_at, in_part=True)
-    return _require(session, actor, patient_ref, question, now)
+    grant = _require(session, actor, patient_ref, question, now)
+    _keep(session, Asked(actor, patient_ref, kind, recorded_at, True, grant))
+    return grant
 
 
 def see_health(
@@ -288,7 +291,35 @@ def see_health(
     """Require that the actor may open all of this person's health content: own, guardian's, while treating, by a consent to
     all of it, or in an emergency. What may be cut to a part asks `read_parts`."""
     question = _health(session, actor, patient_ref, now, None, recorded_at, in_part=False)
-    return _require(session, actor, patient_ref, question, now)
+    grant = _require(session, actor, patient_ref, question, now)
+    _keep(session, Asked(actor, patient_ref, None, recorded_at, False, grant))
+    return grant
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question about a record as it was asked and granted, to be asked again."""
+
+    actor: Actor
+    patient_ref: str
+    kind: str | None
+    recorded_at: datetime | None
+    in_part: bool
+    grant: Grant
+
+
+def _keep(session: Session, asked: Asked) -> None:
+    """Keep what was granted, where a look is under way whose disclosure is recorded afterwards."""
+    if "asked" in session.info:
+        session.info["asked"].append(asked)
+
+
+def stands(session: Session, asked: Asked, now: datetime) -> bool:
+    """Tell whether the same grant, resting on the same rows in the same versions, answers the question now."""
+    one = asked
+    question = _health(session, one.actor, one.patient_ref, now, one.kind, one.recorded_at, in_part=one.in_part)
+    answer = access.decide(one.actor, question, now)
+    return isinstance(answer, Grant) and answer == one.grant and answer.cites == one.grant.cites
 
 
 def _health(

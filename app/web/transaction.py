@@ -1,6 +1,7 @@
 """One act, one transaction.
 
 A door opens `act()`, a service does the work and records its event, the block's end commits, then the sequencer is woken.
+A page that opens a record goes through `opening`, which reads before it records and shows nothing before that is committed.
 A refusal inside rolls everything back and records its own event in a second transaction, before the answer (A6). A form or
 call that carries an idempotency key gets the answer that it got the first time (I5).
 """
@@ -10,10 +11,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import Response, flash, g, jsonify, redirect, request, url_for
 from flask import session as browser
@@ -24,7 +25,7 @@ from sqlalchemy.orm import Session
 from app.domain.actor import ANONYMOUS, Actor
 from app.domain.errors import Conflict, NotAllowed, NotFound, Refused
 from app.models import HOSPITAL, IdempotencyKey, Prepared, RefusalSeen
-from app.services import events
+from app.services import disclosure, events
 from app.services.events import Recorded
 from app.services.sealing import vault_of
 from app.web.house import House, house
@@ -165,6 +166,34 @@ def reading() -> Iterator[Session]:
     except Refused as refusal:
         record_refusal(at_house, current_actor(), refusal, at_house.clock())
         raise
+
+
+Shown = TypeVar("Shown")
+
+
+def opening(show: Callable[[Session, Actor, datetime], Shown]) -> Shown:
+    """Return what `show` opens of a record, once the events that say so are committed.
+
+    1. Look, in a read transaction: nobody waits while payloads are opened. A refusal is recorded, as in an act (A6).
+    2. Record what was looked at, in a transaction of its own that opens nothing; within fifteen minutes there may be nothing.
+    3. Only now hand it on. Where a version or a grant changed between, look and record in one transaction instead.
+    """
+    at_house, who = house(), current_actor()
+    now = at_house.clock()
+    with reading() as session:
+        disclosure.look(session)
+        shown = show(session, who, now)
+        seen = disclosure.looked(session)
+    if not seen.due:
+        return shown
+    try:
+        with at_house.writing_session() as session:
+            disclosure.record_due(session, who, seen, now)
+    except disclosure.Changed:
+        with act() as a:
+            return show(a.session, a.actor, a.now)
+    at_house.bell.knock()
+    return shown
 
 
 def record_refusal(at_house: House, actor: Actor, refusal: Refused, now: datetime) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from flask import flash, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext as _
+from sqlalchemy.orm import Session
 
 from app.domain import break_glass as rules
+from app.domain.actor import Actor
 from app.domain.calendar import hospital_day
 from app.domain.documents import DocumentKind, parse_resident_id
 from app.domain.errors import BadInput
@@ -22,7 +25,7 @@ from app.web.house import house
 from app.web.limits import limiter
 from app.web.login import staff_required
 from app.web.messages import words_for
-from app.web.transaction import act, current_actor, reading, see_other
+from app.web.transaction import act, current_actor, opening, reading, see_other
 from app.web.typed_document import country_choices
 
 FIELDS = ("document", "number", "country", "reason", "words")
@@ -68,17 +71,22 @@ def break_glass() -> Any:
 @disclosing
 def emergency_record(emergency_id: str) -> Any:
     """The record, as long as the emergency lasts; afterwards that it is over."""
-    with act() as a:
-        found = service.one_of_mine(a.session, a.actor, emergency_id, a.now)
-        history = who = known = None
-        if found.is_open:
-            who = identity.masked(a.session, [found.patient_ref], a.now).get(found.patient_ref)
-            history = records.open_history(a.session, a.actor, found.patient_ref, a.now)
-            known = summary.open_summary(a.session, a.actor, found.patient_ref, a.now)
+    opened = opening(lambda session, actor, now: _open(session, actor, emergency_id, now))
     return render_template(
-        "doctor/emergency_record.html", emergency=found, who=who, history=history, known=known, reasons=REASONS, picture=picture,
-        now=house().clock(),
-    )  # fmt: skip
+        "doctor/emergency_record.html", **opened, reasons=REASONS, picture=picture, now=house().clock()
+    )
+
+
+def _open(session: Session, actor: Actor, emergency_id: str, now: datetime) -> dict[str, Any]:
+    found = service.one_of_mine(session, actor, emergency_id, now)
+    if not found.is_open:
+        return {"emergency": found, "who": None, "history": None, "known": None}
+    return {
+        "emergency": found,
+        "who": identity.masked(session, [found.patient_ref], now).get(found.patient_ref),
+        "history": records.open_history(session, actor, found.patient_ref, now),
+        "known": summary.open_summary(session, actor, found.patient_ref, now),
+    }
 
 
 @bp.get("/emergency/<emergency_id>/now")

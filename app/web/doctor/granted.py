@@ -15,7 +15,7 @@ from app.web.event_words import PURPOSES
 from app.web.fragments import fragment
 from app.web.house import house
 from app.web.login import staff_required
-from app.web.transaction import act, current_actor, reading
+from app.web.transaction import current_actor, opening, reading
 
 WORDS = {"bases": BASES_FOR_STAFF, "parts": PARTS, "purposes": PURPOSES}
 
@@ -34,8 +34,7 @@ def readable() -> Any:
 @disclosing
 def granted(patient_ref: str) -> Any:
     """The record as far as the grant goes; over, nothing of it."""
-    with act() as a:
-        found = service.open_granted(a.session, a.actor, patient_ref, a.now)
+    found = opening(lambda session, actor, now: service.open_granted(session, actor, patient_ref, now))
     return render_template("doctor/granted.html", found=found, picture=picture, **WORDS)
 
 
@@ -57,8 +56,8 @@ def granted_days(patient_ref: str) -> Any:
     """All days of the record that the grant includes, a page at a time."""
     if _is_over(patient_ref):
         return redirect(url_for("doctor.granted", patient_ref=patient_ref), code=303)
-    with act() as a:
-        page = service.open_days(a.session, a.actor, patient_ref, a.now, after=request.args.get("after", ""))
+    after = request.args.get("after", "")
+    page = opening(lambda session, actor, now: service.open_days(session, actor, patient_ref, now, after=after))
     return _shown("doctor/granted_days.html", patient_ref, page=page)
 
 
@@ -69,8 +68,7 @@ def granted_visit(patient_ref: str, visit_id: str) -> Any:
     """One visit, as far as the grant goes."""
     if _is_over(patient_ref):
         return redirect(url_for("doctor.granted", patient_ref=patient_ref), code=303)
-    with act() as a:
-        chart = service.open_visit(a.session, a.actor, patient_ref, visit_id, a.now)
+    chart = opening(lambda session, actor, now: service.open_visit(session, actor, patient_ref, visit_id, now))
     return _shown("doctor/granted_visit.html", patient_ref, chart=chart, picture=picture)
 
 
@@ -81,8 +79,7 @@ def granted_other(patient_ref: str, record_id: str) -> Any:
     """What the grant includes of one day beside its visits."""
     if _is_over(patient_ref):
         return redirect(url_for("doctor.granted", patient_ref=patient_ref), code=303)
-    with act() as a:
-        chart = service.open_day(a.session, a.actor, patient_ref, record_id, a.now)
+    chart = opening(lambda session, actor, now: service.open_day(session, actor, patient_ref, record_id, now))
     return _shown("doctor/granted_visit.html", patient_ref, chart=chart, picture=picture)
 
 

@@ -19,7 +19,7 @@ from app.web.house import house
 from app.web.login import staff_required
 from app.web.messages import words_for
 from app.web.papers import file_of, file_typed, take_files
-from app.web.transaction import act
+from app.web.transaction import act, opening
 
 take_files(bp, "doctor.attach")
 
@@ -127,6 +127,5 @@ def withdraw_document(visit_id: str, document_id: str) -> Any:
 @disclosing
 def document(document_id: str) -> Response:
     """Hand out a document's bytes while the actor may read this person's record."""
-    with act() as a:
-        file = attachments.open_file(a.session, a.actor, document_id, a.now)
+    file = opening(lambda session, actor, now: attachments.open_file(session, actor, document_id, now))
     return file_of(file)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from flask import Response, make_response, render_template, request
 from flask_babel import gettext as _
+from sqlalchemy.orm import Session
 
 from app.domain import clinical
 from app.domain import orders as order_rules
+from app.domain.actor import Actor
 from app.domain.allergies import SUBSTANCES
 from app.domain.attachments import KINDS
 from app.domain.clinical import MOST_LINES, Kind
@@ -25,7 +28,7 @@ from app.web.disclosing import disclosing
 from app.web.doctor import bp
 from app.web.login import staff_required
 from app.web.messages import words_for
-from app.web.transaction import Act, act, see_other
+from app.web.transaction import act, opening, see_other
 
 DRUG = ("name", "dose", "frequency", "days")
 RESULT = ("analyte", "value")
@@ -50,19 +53,17 @@ class Typed:
 @disclosing
 def visit(visit_id: str) -> Any:
     """The visit with what was signed in it. With `history` also what the person's record holds besides: one disclosure."""
-    with act() as a:
-        words = _open(a, visit_id)
-    return _page(words, Typed())
+    return _page(opening(lambda session, actor, now: _open(session, actor, visit_id, now)), Typed())
 
 
-def _open(a: Act, visit_id: str) -> dict[str, Any]:
+def _open(session: Session, actor: Actor, visit_id: str, now: datetime) -> dict[str, Any]:
     """Return what the page shows of the visit and the person, every opening recorded."""
-    own = records.open_own_visit(a.session, a.actor, visit_id, a.now)
-    who = identity.masked(a.session, [own.chart.patient_ref], a.now).get(own.chart.patient_ref)
+    own = records.open_own_visit(session, actor, visit_id, now)
+    who = identity.masked(session, [own.chart.patient_ref], now).get(own.chart.patient_ref)
     history = known = None
     if _is_history_open():
-        known = summary.open_summary(a.session, a.actor, own.chart.patient_ref, a.now)
-        history = records.open_history(a.session, a.actor, own.chart.patient_ref, a.now, beside=visit_id)
+        known = summary.open_summary(session, actor, own.chart.patient_ref, now)
+        history = records.open_history(session, actor, own.chart.patient_ref, now, beside=visit_id)
     return {"own": own, "who": who, "history": history, "known": known}
 
 
@@ -131,7 +132,7 @@ def to_visit(visit_id: str) -> dict[str, Any]:
 def again(visit_id: str, typed: Typed) -> Response:
     """Show the page again with what was typed; nothing was signed."""
     with act() as a:
-        words = _open(a, visit_id)
+        words = _open(a.session, a.actor, visit_id, a.now)
         a.answer = to_visit(visit_id)
     return _page(words, typed, 400 if typed.errors else 200)
 

@@ -15,7 +15,7 @@ from app.web.papers import file_of
 from app.web.patient import bp
 from app.web.patient.records import about, chosen_of
 from app.web.sealing import verifier_keys
-from app.web.transaction import act, current_actor, reading
+from app.web.transaction import act, current_actor, opening, reading
 from ledger.entry import canonical_json
 from ledger.errors import NotInLog
 
@@ -30,8 +30,8 @@ def known() -> Any:
     link = chosen_of(mine, request.args.get("person", ""))
     if link is None:
         return render_template("patient/known.html", link=None, people=mine, known=None)
-    with act() as a:
-        opened = summary.open_summary(a.session, a.actor, link.patient_ref, a.now)
+    patient_ref = link.patient_ref
+    opened = opening(lambda session, actor, now: summary.open_summary(session, actor, patient_ref, now))
     said = about(link.patient_ref, opened.event_id)
     return render_template("patient/known.html", link=link, people=mine, known=opened, **said)
 
@@ -41,8 +41,8 @@ def known() -> Any:
 @disclosing
 def course(record_id: str) -> Any:
     """Open one measurement over time, a page of it; `record_id` is any of its values, for an address names no measurement."""
-    with act() as a:
-        opened = summary.open_course(a.session, a.actor, record_id, a.now, after=request.args.get("after", ""))
+    after = request.args.get("after", "")
+    opened = opening(lambda session, actor, now: summary.open_course(session, actor, record_id, now, after=after))
     return render_template(
         "patient/course.html",
         course=opened,
@@ -57,8 +57,7 @@ def course(record_id: str) -> Any:
 @disclosing
 def document(document_id: str) -> Any:
     """Open a document: what it is, and the picture itself."""
-    with act() as a:
-        paper, event_id = attachments.open_paper(a.session, a.actor, document_id, a.now)
+    paper, event_id = opening(lambda session, actor, now: attachments.open_paper(session, actor, document_id, now))
     return render_template(
         "patient/document.html", paper=paper, event_id=event_id, **about(paper.patient_ref, event_id)
     )
@@ -69,8 +68,7 @@ def document(document_id: str) -> Any:
 @disclosing
 def document_file(document_id: str) -> Response:
     """Hand out a document's bytes, for saving or as a picture, in a sandbox."""
-    with act() as a:
-        file = attachments.open_file(a.session, a.actor, document_id, a.now)
+    file = opening(lambda session, actor, now: attachments.open_file(session, actor, document_id, now))
     return file_of(file, is_saved="save" in request.args)
 
 

@@ -21,7 +21,7 @@ from app.web.login import patient_required
 from app.web.messages import words_for
 from app.web.patient import bp
 from app.web.sealing import states_of
-from app.web.transaction import act, current_actor, reading
+from app.web.transaction import current_actor, opening, reading
 
 FILTERS = {"year": "year", "kind": "k", "department": "d"}  # of the timeline -> how the address calls it
 
@@ -80,9 +80,7 @@ def _address(patient_ref: str, page: Page | None) -> Any:
 @disclosing
 def record(visit_id: str) -> Any:
     """Open one visit."""
-    with act() as a:
-        opened = open_visit(a.session, a.actor, visit_id, a.now)
-    return _page_of(opened)
+    return _page_of(opening(lambda session, actor, now: open_visit(session, actor, visit_id, now)))
 
 
 @bp.get("/records/other/<record_id>")
@@ -90,9 +88,7 @@ def record(visit_id: str) -> Any:
 @disclosing
 def other_records(record_id: str) -> Any:
     """Open the records of one day that belong to no visit."""
-    with act() as a:
-        opened = open_others(a.session, a.actor, record_id, a.now)
-    return _page_of(opened)
+    return _page_of(opening(lambda session, actor, now: open_others(session, actor, record_id, now)))
 
 
 def _page_of(opened: Chart) -> str:
