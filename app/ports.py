@@ -10,7 +10,7 @@ What may come back instead of an answer:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -140,3 +140,6 @@ class SMSSender(Protocol):
 
     def send_notice(self, phone_e164: str, kind: str, text: str) -> None:
         """Send a message whose words are ready; `kind` names it to the provider. Raises SMSUnavailable."""
+
+    def forget(self, phones: Collection[str]) -> None:
+        """Erase what is kept here of messages to these numbers; nothing where none is kept. Raises SMSUnavailable."""

@@ -6,7 +6,7 @@ No vendor is wired in yet, so production has no second door until one is; DemoSM
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -90,6 +90,16 @@ class DemoSMS:
         except sqlite3.Error:
             raise SMSUnavailable("the demo's message file cannot be written") from None
 
+    def forget(self, phones: Collection[str]) -> None:
+        """Erase the messages to these numbers, their bytes in the file too. Raises SMSUnavailable."""
+        try:
+            with self._open() as connection:
+                connection.execute("BEGIN IMMEDIATE")
+                connection.executemany("DELETE FROM message WHERE phone_e164 = ?", [(phone,) for phone in phones])
+                connection.execute("COMMIT")
+        except sqlite3.Error:
+            raise SMSUnavailable("the demo's message file cannot be written") from None
+
     def last_messages(self, limit: int = KEPT_MESSAGES) -> list[DemoMessage]:
         """Return the newest messages, newest first, at most `limit` and never more than fifty."""
         with self._open() as connection:
@@ -104,4 +114,6 @@ class DemoSMS:
         """Give a connection of this thread's own, closed at the end; open transactions are rolled back by that."""
         with closing(sqlite3.connect(self._database, timeout=2, isolation_level=None)) as connection:
             connection.execute("PRAGMA synchronous=OFF")
+            connection.execute("PRAGMA secure_delete=ON")  # what goes is overwritten
+            connection.execute("PRAGMA journal_mode=MEMORY")  # and no journal on the disk has it either
             yield connection

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 
 from sqlalchemy import func, or_, select, update
@@ -36,7 +36,7 @@ from app.models import (
     Problem,
     Visit,
 )
-from app.services import erasure_rows, events, people, rights
+from app.services import accounts, erasure_rows, events, people, rights
 from app.services.audit_tombstones import Tombstones
 from app.services.erasure_rows import Burial
 from app.services.sealing import open_payload, seal_again
@@ -63,10 +63,12 @@ class Outlook:
 
 @dataclass(frozen=True)
 class Begun:
-    """An erasure that was begun. `token` opens the page about it and goes to the asker's browser, nowhere else."""
+    """An erasure that was begun. `token` opens the page about it and goes to the asker's browser, nowhere else; `phones` are the
+    numbers that are erased, for whoever sent messages to them to forget these."""
 
     id: str
     token: str
+    phones: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,7 @@ def begin(session: Session, actor: Actor, now: datetime, *, is_sure: bool) -> Be
     keeps_record = patient_ref is not None and seen.keep_until_on is not None
     goes_whole = patient_ref is not None and not keeps_record
 
+    phones = _phones(session, account_ref, patient_ref)
     erasure_rows.overwrite(session)
     _leave(session, actor, account_ref, patient_ref if goes_whole else None, now)
     if patient_ref is not None and seen.keep_until_on is not None:
@@ -156,7 +159,8 @@ def begin(session: Session, actor: Actor, now: datetime, *, is_sure: bool) -> Be
         keys += [[patient_ref, one] for one in (RETENTIONS if goes_whole else sorted(rules.KEYS_NOW))]
     holders = [account_ref, *([str(patient_ref)] if goes_whole else [])]
     until_on = seen.keep_until_on if keeps_record else None
-    return _begun(session, actor, NOW, burial, keys, holders, patient_ref, account_ref, until_on, seen.law, now)
+    begun = _begun(session, actor, NOW, burial, keys, holders, patient_ref, account_ref, until_on, seen.law, now)
+    return replace(begun, phones=phones)
 
 
 def due(session: Session, now: datetime, limit: int = 20) -> list[str]:
@@ -293,6 +297,14 @@ def _begun(
     session.add(row)
     session.flush()
     return Begun(row.id, token)
+
+
+def _phones(session: Session, account_ref: str, patient_ref: str | None) -> tuple[str, ...]:
+    """Return the account's number, and the one on file of the person whose record goes or is restricted."""
+    found = [accounts.phone_of(session, account_ref)]
+    if patient_ref is not None:
+        found.append(people.contact_of(session, session.get_one(Patient, patient_ref)).get("phone"))
+    return tuple(sorted({phone for phone in found if phone}))
 
 
 def _own_link(session: Session, account_ref: str) -> Link | None:

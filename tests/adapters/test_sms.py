@@ -79,6 +79,18 @@ def test_many_threads_send_at_once_and_none_is_lost(path):
     assert len({message.text for message in sms.last_messages()}) == 40
 
 
+def test_what_is_forgotten_is_in_no_byte_of_its_files_and_others_stay(path):
+    sms = make(path)
+    for number in range(20):
+        sms.send_code(PHONE, f"77{number:04}", "sign_in")
+        sms.send_code("+8613800000002", f"88{number:04}", "sign_in")
+    sms.forget([PHONE, "+8613900000009"])
+
+    assert {message.phone_e164 for message in sms.last_messages()} == {"+8613800000002"}
+    held = b"".join(file.read_bytes() for file in path.parent.glob("sms.db*"))
+    assert PHONE.encode() not in held and b"770001" not in held and b"880001" in held
+
+
 def test_production_refuses_it_and_makes_no_file(path):
     with pytest.raises(DemoOnly):
         DemoSMS(path, app_env="production")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
+import structlog
 from flask import make_response, render_template, request
 from flask import session as browser
 from flask_babel import gettext as _
 
 from app.domain.errors import NotFound, ReceiptPending
 from app.domain.retention import MOST_CORRECTION_CHARACTERS, About, NotSure
+from app.ports import SMSUnavailable
 from app.services import corrections as service
 from app.services import erasure, identity, receipts
 from app.web import erasure_words, event_words
@@ -20,6 +23,8 @@ from app.web.patient import bp
 from app.web.sealing import verifier_keys, witness_policy
 from app.web.transaction import act, current_actor, reading, see_other
 from ledger.errors import NotInLog
+
+log = structlog.get_logger(__name__)
 
 KEPT = "erasure"  # where this browser's cookie keeps the token of the page about an erasure
 
@@ -42,6 +47,7 @@ def erase() -> Any:
             a.answer = see_other("patient.erased")
     except NotSure:
         return make_response(_page({"sure": _("看清楚哪些会删除，勾选后再按一次。")}), 400)
+    _forget(begun.phones)
     browser[KEPT] = begun.token
     a.wait_for_seal()
     response = make_response("", 303)
@@ -120,6 +126,17 @@ def ask_correction() -> Any:
         service.ask(a.session, a.actor, typed["person"], About(typed["about"]), typed["wrong"], typed["right"], a.now)
         a.answer = see_other("patient.corrections")
     return a.sealed()
+
+
+def _forget(phones: Collection[str]) -> None:
+    """Have whoever sent messages to these numbers forget them: a demo keeps the last ones in a file."""
+    sms = house().sms
+    if sms is None:
+        return
+    try:
+        sms.forget(phones)
+    except SMSUnavailable:
+        log.error("sms.not_forgotten", count=len(phones))
 
 
 def _page(errors: dict[str, str]) -> str:
