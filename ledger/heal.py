@@ -170,6 +170,8 @@ def _take_notices(store: Healing, source: Source, keys: Sequence[VerifierKey], t
                 detail = detail_of(verified, str(verified.open["type"]))
             except LedgerError:
                 continue
+            if verified.size > tree.size:
+                break  # under a checkpoint of another history than the head's, whatever signed it
             with store.view() as view:
                 root = tree_hash(verified.size, tile_reader(view.read_tile, tree.size))
                 is_ours = root == verified.checkpoint.root and view.index_of(verified.entry) == verified.index

@@ -171,8 +171,8 @@ class Monitor:
         for data in self._notices():
             for verified, detail in _said(data, key, ROTATED):
                 new = VerifierKey.parse(str(detail.get("new_key")))
-                if detail.get("old_key") != key.format() or new.name != key.name:
-                    continue
+                if detail.get("old_key") != key.format() or new.name != key.name or new in memory.keys:
+                    continue  # a key that went never comes back: whoever holds both could lead us in circles for ever
                 self._bridges["the notice of the new key"] = data
                 self._tell("monitor.key_rotated", old=key.format(), new=new.format(), index=verified.index)
                 memory = replace(memory, keys=(*memory.keys, new))

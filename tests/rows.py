@@ -280,6 +280,7 @@ ROWS: dict[str, Row] = {
     "log.checkpoint": Row(but={"*": 404}),
     "log.frozen": Row({"nth": 1}, but={"*": 404}),
     "log.frozen_file": Row({"nth": 1, "file": "successor"}, but={"*": 404}),
+    "log.frozen_notice": Row({"nth": 1, "which": "0"}, but={"*": 404}),
     "log.frozen_tile": Row({"nth": 1, "path": "0/000"}, but={"*": 404}),
     "log.tile": Row({"path": "0/000"}, but={"*": 404}),
 }

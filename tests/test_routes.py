@@ -93,6 +93,7 @@ GET /ledger/checkpoint log.checkpoint
 GET /ledger/checkpoints log.checkpoints
 GET /ledger/frozen/<int:nth>/ log.frozen
 GET /ledger/frozen/<int:nth>/<any(checkpoint, keys, successor):file> log.frozen_file
+GET /ledger/frozen/<int:nth>/notices/<which>.tlog-proof log.frozen_notice
 GET /ledger/frozen/<int:nth>/tile/<path:path> log.frozen_tile
 GET /ledger/keys log.keys
 GET /ledger/notices/<nth>.tlog-proof log.notice

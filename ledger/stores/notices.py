@@ -5,16 +5,17 @@ ready   -> true by now; waits for its event
 told    -> an event, with an entry
 """
 
-from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy import Connection, Engine, insert, select, text, update
 
 from ledger.merkle import inclusion_proof
 from ledger.notice import Detail, Notice, format_detail, notice_path, parse_detail
 from ledger.receipt import Receipt, format_receipt
 from ledger.stores.engine import reading
-from ledger.stores.sql import SQLView, ledger_checkpoint, ledger_notice
+from ledger.stores.sql import SQLView, ledger_notice
 from ledger.tiles import tile_reader
 
 _COLUMNS = ledger_notice.c
+_COVERING = "SELECT size, note FROM ledger_checkpoint WHERE size > :index ORDER BY size LIMIT 1"
 
 
 def add_notice(connection: Connection, kind: str, state: str, at_ms: int, detail: Detail) -> int:
@@ -59,27 +60,27 @@ def notices_in(connection: Connection, state: str | None = None, kind: str | Non
     ]
 
 
-def published_notices(engine: Engine) -> dict[str, bytes]:
+def published_notices(engine: Engine, prefix: str = "") -> dict[str, bytes]:
     """Return the receipts of all notices that are in the published log, each by the path at which it is served.
+
+    `prefix` is that of the tables of a log that was frozen (`ledger.stores.succession`).
 
     Each is under the first checkpoint that covered it, and so keeps its bytes: that of a change of keys is signed by the
     key that goes. Notices are counted in the order in which they entered the log.
     """
     with reading(engine) as connection:
-        found = [_receipt(connection, notice) for notice in notices_in(connection)]
+        found = [_receipt(connection, notice, prefix) for notice in notices_in(connection)]
     receipts = [data for _, data in sorted(pair for pair in found if pair is not None)]
     return {notice_path(number): data for number, data in enumerate(receipts)}
 
 
-def _receipt(connection: Connection, notice: Notice) -> tuple[int, bytes] | None:
-    view = SQLView(connection)
+def _receipt(connection: Connection, notice: Notice, prefix: str) -> tuple[int, bytes] | None:
+    view = SQLView(connection, prefix)
     index = None if notice.entry is None else view.index_of(notice.entry)
     if index is None or notice.extra is None:
         return None
-    covering = select(ledger_checkpoint.c.size, ledger_checkpoint.c.note)
-    first = connection.execute(
-        covering.where(ledger_checkpoint.c.size > index).order_by(ledger_checkpoint.c.size).limit(1)
-    ).first()
+    covering = text(_COVERING.replace("ledger_", f"{prefix}ledger_"))
+    first = connection.execute(covering, {"index": index}).first()
     if first is None:
         return None
     path = inclusion_proof(index, first.size, tile_reader(view.read_tile, first.size))

@@ -232,6 +232,17 @@ def test_a_key_announced_in_another_history_is_a_fork(tmp_path):
     assert kinds(monitor) == ["fork"]
 
 
+def test_two_keys_that_announce_each_other_lead_nobody_in_circles(tmp_path):
+    """Whoever holds both keys of a log could have kept every monitor of it from ever finding a third one's signature."""
+    monitor = watch(tmp_path)
+    there, entries = rotation(leaves(10))
+    back, entries = rotation(entries, key=NEXT, old=NEXT, new=LOG)
+    put_notice(tmp_path, there, 0)
+    put_notice(tmp_path, back, 1)
+    write_log(tmp_path, entries, SigningKey(LOG.name, b"\x77" * 32))
+    assert kinds(monitor) == ["key"]
+
+
 def test_a_successor_is_told_apart_and_left_to_a_person(tmp_path):
     monitor = watch(tmp_path)
     write_log(tmp_path, leaves(10))

@@ -8,16 +8,18 @@ from ledger.errors import LedgerError, MalformedCheckpoint, MalformedNote, Verif
 from ledger.monitor import Memory, Monitor
 from ledger.note import SigningKey, format_note, parse_note
 from ledger.notice import detail_of, public_opening
-from ledger.receipt import verify_receipt
+from ledger.receipt import format_extra, verify_receipt
 from ledger.source import FolderSource
-from ledger.stores.notices import published_notices
-from ledger.stores.succession import DatabaseSuccession, ended_logs, published_keys
+from ledger.stores.engine import recording
+from ledger.stores.notices import add_notice, published_notices, tell_notice
+from ledger.stores.sql import add_pending
+from ledger.stores.succession import DatabaseSuccession, ended_logs, prefix_of, published_keys
 from ledger.succeed import SuccessionRefused, succeed
 from ledger.successor import SUCCESSOR, Successor, is_address, sign_successor, verify_successor
 from tests.ledger.made import LOG, sign, write_log
 from tests.ledger.test_heal import place, restored  # noqa: F401 (a fixture)
 from tests.ledger.test_monitor import leaves, put_notice, receipt_in, watch
-from tests.ledger.workbench import KEY
+from tests.ledger.workbench import KEY, Log
 
 NEW = SigningKey("log.example/two", b"\x08" * 32)
 THIEF = SigningKey(LOG.name, b"\x66" * 32)
@@ -132,6 +134,25 @@ def test_succeeding_signs_it_into_the_first_entry_and_lists_it_with_the_keys(pla
     keys = published_keys(log.engine, [NEW.verifier_key, KEY.verifier_key]).decode().split("\n")
     assert keys[:2] == [NEW.verifier_key.format(), KEY.verifier_key.format()]
     assert keys[2] == f"# {KEY.name} ended at 7 entries; {NEW.name} goes on: frozen/1/successor"
+    log.close()
+
+
+def test_what_the_old_log_said_about_itself_stays_under_its_own_key(place):  # noqa: F811
+    log = Log(place / "log")
+    log.grow(3)
+    with recording(log.engine) as connection:
+        told = public_opening(ID, "2026-11-22T08:00:00.000Z", "log.healed", {"from": 1, "to": 2, "lost": 1})
+        number = add_notice(connection, "log.healed", "ready", 1, {"from": 1, "to": 2, "lost": 1})
+        tell_notice(connection, number, told.entry, format_extra(told))
+        add_pending(connection, told.entry, log.now_ms)
+    assert log.start().round() == 1
+    before = published_notices(log.engine)
+    succeed(DatabaseSuccession(log.engine), log.head, NEW.verifier_key, "restored", ID, log.now_ms, None, KEY)
+    log.start(key=NEW, origin=NEW.name).round()
+    assert published_notices(log.engine, prefix_of(1)) == before
+    (said,) = before.values()
+    assert detail_of(verify_receipt(said, KEY.verifier_key), "log.healed")["lost"] == 1
+    assert len(published_notices(log.engine)) == 2
     log.close()
 
 

@@ -232,6 +232,7 @@ def test_without_a_mirror_a_new_log_goes_on_and_the_old_receipts_verify(var, clo
         "/ledger/keys"
     ).get_data(as_text=True)
     assert open_checkpoint(day.get("/ledger/frozen/1/checkpoint").data, old).size == 3  # what the backup has of it
+    assert day.get("/ledger/frozen/1/notices/0.tlog-proof").status_code == 404  # it said nothing about itself
     assert day.get("/ledger/frozen/1/tile/entries/000.p/3").status_code == 200
     assert day.get("/ledger/frozen/1/tile/entries/000.p/4").status_code == 404
     assert day.get("/ledger/frozen/2/").status_code == day.get("/ledger/frozen/2/successor").status_code == 404

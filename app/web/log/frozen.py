@@ -15,6 +15,7 @@ from ledger.errors import LedgerError, MalformedPath, NotInLog
 from ledger.export import keys_file
 from ledger.note import VerifierKey
 from ledger.reader import LogReader
+from ledger.stores.notices import published_notices
 from ledger.stores.sql import SQLStore
 from ledger.stores.succession import Ended, ended_logs, prefix_of
 from ledger.successor import Successor, verify_successor
@@ -73,6 +74,17 @@ def frozen_file(nth: int, file: str) -> Response:
         return _file(_reader(ended).read_checkpoint().encode(), TEXT, CHECKPOINT_CACHE)
     except NotInLog:
         return _absent()
+
+
+@bp.get("/ledger/frozen/<int:nth>/notices/<which>.tlog-proof")
+@public
+def frozen_notice(nth: int, which: str) -> Response:
+    """What it said about itself, under its own key: without these a monitor could not follow a change of keys."""
+    ended = _ended(nth)
+    if ended is None:
+        return _absent()
+    found = published_notices(house().engine, prefix_of(ended.number)).get(f"notices/{which}.tlog-proof")
+    return _absent() if found is None else _file(found, TEXT, CHECKPOINT_CACHE)
 
 
 @bp.get("/ledger/frozen/<int:nth>/tile/<path:path>")
