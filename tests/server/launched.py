@@ -1,6 +1,7 @@
 """A whole site in processes of its own, started as `make run` starts it, in a folder and on a port of its own."""
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -11,13 +12,19 @@ import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE_SECONDS = 90.0  # a loaded machine is no failure; nothing waits this long elsewhere
+PATIENCE_SECONDS = 180.0  # a loaded machine is no failure; nothing waits this long elsewhere
 
 
 def free_port() -> int:
-    with socket.socket() as trial:
-        trial.bind(("127.0.0.1", 0))
-        return int(trial.getsockname()[1])
+    """A port for a server that starts later, not of those that the system deals out to whoever connects meanwhile."""
+    for port in random.Random(os.urandom(8)).sample(range(15_000, 32_000), 1000):
+        with socket.socket() as trial:
+            try:
+                trial.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("a thousand ports are taken")
 
 
 def wait_until(what, patience_seconds: float = PATIENCE_SECONDS) -> None:
@@ -76,7 +83,7 @@ class Site:
     def status(self, path: str = "/healthz") -> int:
         """The HTTP status of a page, 0 when nothing answers."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=60) as answer:
                 return int(answer.status)
         except urllib.error.HTTPError as error:
             return error.code

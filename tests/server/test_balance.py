@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from app.server.worker import Desks
-from tests.server.launched import free_port
+from tests.server.launched import PATIENCE_SECONDS, free_port
 
 SITE = """
 import os
@@ -40,7 +40,6 @@ def child_exit(_server, worker):
     clear_desk(worker)
 """
 RUSH = 12
-PATIENCE_SECONDS = 30.0
 
 
 @pytest.fixture
@@ -55,7 +54,7 @@ def port(tmp_path: Path) -> Iterator[int]:
         yield number
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(PATIENCE_SECONDS)
 
 
 def _until(is_so) -> None:
@@ -69,14 +68,14 @@ def _until(is_so) -> None:
 
 
 def who_answers(port: int) -> int:
-    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
         connection.request("GET", "/")
         return int(connection.getresponse().read())
 
 
 def rush(port: int) -> Counter[int]:
     """Open many connections at once, keep them, and return how many each process has."""
-    kept = [http.client.HTTPConnection("127.0.0.1", port, timeout=10) for _ in range(RUSH)]
+    kept = [http.client.HTTPConnection("127.0.0.1", port, timeout=60) for _ in range(RUSH)]
     for connection in kept:
         connection.connect()
     found: Counter[int] = Counter()
@@ -94,7 +93,7 @@ def test_a_rush_is_shared(port: int) -> None:
 
 def test_nobody_waits_for_a_worker_that_was_killed(port: int) -> None:
     victim = who_answers(port)
-    held = socket.create_connection(("127.0.0.1", port), 10)
+    held = socket.create_connection(("127.0.0.1", port), 60)
     os.kill(victim, signal.SIGKILL)
     _until(lambda: len(pids := {who_answers(port) for _ in range(6)}) == 2 and victim not in pids)
     held.close()

@@ -28,4 +28,4 @@ def test_when_the_worker_that_does_the_chores_is_killed_another_does_them_and_th
     os.kill(worker, signal.SIGKILL)
     wait_until(lambda: holders(site) not in ([], [worker]))
     assert site.end() == 0
-    assert site.processes() == {}
+    wait_until(lambda: site.processes() == {})
