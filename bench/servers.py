@@ -14,7 +14,7 @@ from pathlib import Path
 
 from app import ROOT
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 180.0
 
 
 class DidNotStart(Exception):

@@ -120,7 +120,7 @@ def _pairing(scene: Scene) -> Objects:
 def _asked_before(scene: Scene) -> Objects:
     """Knock until it is known that nobody answers: no sequencer runs in the scene."""
     client = scene.app.test_client()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 180
     while client.get("/readyz").status_code == OK:
         assert time.monotonic() < deadline
         time.sleep(0.01)

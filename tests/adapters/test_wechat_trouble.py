@@ -16,6 +16,7 @@ import structlog
 
 from app.adapters.wechat import WeChatPlatform
 from app.ports import OutsideError, WeChatRefused, WeChatUnavailable
+from tests.server.launched import wait_until
 from tests.wechat_mock.process import APPID, SECRET
 
 
@@ -76,7 +77,7 @@ class Clock:
 @pytest.fixture
 def scripted(script):
     clock = Clock()
-    platform = WeChatPlatform(APPID, SECRET, api_base=script.base, read_timeout_seconds=5, clock=clock)
+    platform = WeChatPlatform(APPID, SECRET, api_base=script.base, read_timeout_seconds=60, clock=clock)
     platform.test_clock = clock
     return platform
 
@@ -127,12 +128,13 @@ def test_another_status_is_unavailable_and_no_redirect_is_followed(script, scrip
 
 
 def test_waiting_has_an_end(script, hasty):
-    script.answers, script.delay_seconds = [{"openid": "o1"}], 3.0
+    script.answers, script.delay_seconds = [{"openid": "o1"}], 30.0
     began = time.monotonic()
 
     with pytest.raises(WeChatUnavailable, match="no answer in time"):
         hasty.exchange_code("code1")
-    assert time.monotonic() - began < 2.5
+    assert time.monotonic() - began < 25
+    wait_until(lambda: script.asked)  # the server may come to it later than we gave up
     assert len(script.asked) == 1
 
 
@@ -142,8 +144,8 @@ def test_nobody_there_is_unavailable_at_once(script):
     began = time.monotonic()
 
     with pytest.raises(WeChatUnavailable, match="no connection"):
-        WeChatPlatform(APPID, SECRET, api_base=script.base).exchange_code("code1")
-    assert time.monotonic() - began < 1.0
+        WeChatPlatform(APPID, SECRET, api_base=script.base, read_timeout_seconds=60).exchange_code("code1")
+    assert time.monotonic() - began < 30
 
 
 def test_a_nickname_that_cannot_be_had_costs_only_the_nickname(script, scripted):
@@ -232,9 +234,9 @@ class TestServerToken:
             with pytest.raises(WeChatUnavailable):
                 hasty.phone_number(f"code{number}")
 
-        with ThreadPoolExecutor(8) as threads:
-            list(threads.map(attempt, range(8)))
-        assert time.monotonic() - began < 3.0  # two timeouts at most, where eight in a row would take four seconds
+        with ThreadPoolExecutor(40) as threads:
+            list(threads.map(attempt, range(40)))
+        assert time.monotonic() - began < 15  # two timeouts at most, where forty in a row would take twenty seconds
 
 
 def test_an_address_that_the_platform_does_not_know_is_told_to_the_operator(script, scripted):
