@@ -67,7 +67,7 @@ function over() {
   part("document").textContent = ""; // gone from the page, not only out of sight
   shown.hidden = true;
   form.hidden = true;
-  say("over", "warning", "over_more");
+  say("over", "warning", shown.dataset.open === "yes" ? "over_more" : "over_again");
   root.dataset.state = "over";
 }
 
@@ -104,7 +104,10 @@ async function open(event) {
   const recipient = fields.recipient.value.trim();
   const needed = link.flag.includes("P");
   wrong.hidden = true;
-  for (const field of [fields.recipient, fields.passcode]) field.removeAttribute("aria-invalid");
+  for (const field of [fields.recipient, fields.passcode]) {
+    field.removeAttribute("aria-invalid");
+    field.removeAttribute("aria-errormessage");
+  }
   if (!recipient) return complain("who_missing", fields.recipient);
   if (needed && !fields.passcode.value) return complain("passcode_missing", fields.passcode);
   const button = form.querySelector("button");
@@ -136,11 +139,15 @@ async function open(event) {
   return undefined;
 }
 
+// Says what is wrong: under the field that it is about, else above the button.
 function complain(name, field, left) {
+  if (field) field.closest(".ih-field").appendChild(wrong);
+  else form.insertBefore(wrong, form.querySelector("button"));
   wrong.textContent = words[name].replace("{n}", String(left));
   wrong.hidden = false;
   if (field) {
     field.setAttribute("aria-invalid", "true");
+    field.setAttribute("aria-errormessage", wrong.id);
     field.focus();
   }
 }

@@ -18,11 +18,11 @@ PASSCODE = "482915"
 WORDS = {
     "zh": {
         "who": "省人民医院 张医生", "allergy": "青霉素类", "result": "空腹血糖", "flag": "偏高", "withheld": "没有选择分享",
-        "over": "对方已停止分享", "wrong": "还能试 9 次", "log": "自称：省人民医院 张医生", "none": "这一页要从分享链接打开",
+        "over": "对方已停止分享", "again": "想看的话", "wrong": "还能试 9 次", "log": "自称：省人民医院 张医生", "none": "这一页要从分享链接打开",
     },
     "en": {
         "who": "Dr Zhang, Provincial Hospital", "allergy": "Penicillins", "result": "Fasting", "flag": "High",
-        "withheld": "chose not to share", "over": "no longer shared", "wrong": "Tries left: 9",
+        "withheld": "chose not to share", "over": "no longer shared", "again": "To see it, ask", "wrong": "Tries left: 9",
         "log": "says to be: Dr Zhang, Provincial Hospital", "none": "This page opens from a shared link",
     },
 }  # fmt: skip
@@ -108,6 +108,7 @@ def test_a_doctor_elsewhere_reads_it_until_its_person_stops(site: ClinicSite, ch
     form.locator("input[name=passcode]").fill(PASSCODE)
     form.locator("button[type=submit]").click()
     expect(theirs.locator("[data-says]")).to_contain_text(words["over"])
+    expect(theirs.locator("[data-says]")).to_contain_text(words["again"])  # it showed nothing here
 
     refused = ("status of 401", "status of 404")  # the wrong passcode, and what was asked after the end
     assert doctor.found == []
