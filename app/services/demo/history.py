@@ -176,6 +176,7 @@ def live_through(
     if called is None:
         raise LookupError("nobody waits in a session that somebody just checked in to")
     visit_id = queueing.start(session, doctor, called.id, starts_at + timedelta(minutes=2))
+    records.open_history(session, doctor, ref, starts_at + timedelta(minutes=3), beside=visit_id)
     write(session, doctor, visit_id, visit, starts_at + timedelta(minutes=9))
     order_id = _order(session, doctor, visit_id, visit, starts_at + timedelta(minutes=10))
     queueing.finish(session, doctor, called.id, starts_at + timedelta(minutes=12))

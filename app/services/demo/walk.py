@@ -9,9 +9,10 @@ from sqlalchemy.orm import Session
 
 from app.domain.actor import Actor
 from app.models import ClinicSession, Ticket
-from app.services import lines, queueing
-from app.services.demo.history import VISITS, write
+from app.services import lines, queueing, records
+from app.services.demo.history import write
 from app.services.demo.house import DemoHouse
+from app.services.demo.today import note_for
 
 MOST_STEPS = 40  # more than ever wait; a press never runs on
 
@@ -41,11 +42,13 @@ def step_towards(session: Session, house: DemoHouse, ticket_id: str, now: dateti
 
 
 def see(session: Session, house: DemoHouse, ticket_id: str, now: datetime) -> str:
-    """Let the doctor see whoever holds this ticket: start, write and sign, finish. Return the visit's id."""
+    """Let the doctor see whoever holds this ticket: start, read what was before, write and sign, finish. Return the visit's id."""
     ticket = session.get_one(Ticket, ticket_id)
     doctor = _doctor(house, session.get_one(ClinicSession, ticket.session_id))
     visit_id = queueing.start(session, doctor, ticket_id, now)
-    write(session, doctor, visit_id, VISITS["glucose-4" if ticket.letter == "A" else "child-2"], now)
+    # Reading what was before is what stands under 谁看过 afterwards.
+    records.open_history(session, doctor, ticket.patient_ref, now, beside=visit_id)
+    write(session, doctor, visit_id, note_for(session, ticket), now)
     queueing.finish(session, doctor, ticket_id, now)
     return visit_id
 
