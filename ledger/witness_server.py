@@ -94,6 +94,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.failed()
 
     def do_GET(self) -> None:
+        self.close_connection = (
+            self.close_connection or self._length() != 0
+        )  # what follows it would be read as a request
         match = _NEWEST.fullmatch(self.path.partition("?")[0])
         note = None if match is None else self.server.witness.newest(match[1])
         self._answer(404 if note is None else 200, note or "Nothing was cosigned under this address.\n")
@@ -102,21 +105,32 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _read_body(self) -> bytes | None:
         """Return the body; None where it was refused already, and the connection with it."""
-        length = self.headers.get("Content-Length", "")
-        if self.headers.get("Transfer-Encoding") or not _LENGTH.fullmatch(length):
+        length = self._length("")
+        if length is None:
             self._refuse(411, "The body needs a Content-Length.\n")
             return None
-        if int(length) > MAX_REQUEST_BYTES:
+        if length > MAX_REQUEST_BYTES:
             self._refuse(413, f"A body has at most {MAX_REQUEST_BYTES} bytes.\n")
             return None
         body, until = b"", time.monotonic() + BODY_SECONDS
-        while len(body) < int(length):
-            part = self.rfile.read1(int(length) - len(body))
+        while len(body) < length:
+            part = self.rfile.read1(length - len(body))
             if not part or time.monotonic() > until:
                 self._refuse(400, "The body did not come whole.\n")
                 return None
             body += part
         return body
+
+    def _length(self, absent: str = "0") -> int | None:
+        """Return how long the body is; None where two readers of the same bytes could disagree about it.
+
+        A proxy in front may read another length than we do; what one takes for a body is then a request to the other.
+        """
+        lengths = self.headers.get_all("Content-Length", [absent])
+        names = [name.lower() for name in self.headers]
+        if len(lengths) != 1 or "transfer-encoding" in names or any(name != name.strip() for name in names):
+            return None
+        return int(lengths[0]) if _LENGTH.fullmatch(lengths[0]) else None
 
     def _refuse(self, status: int, text: str) -> None:
         self.close_connection = True

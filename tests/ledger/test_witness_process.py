@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+from contextlib import closing, suppress
 
 import pytest
 
@@ -66,6 +67,33 @@ def test_what_is_no_request_gets_a_status_and_costs_little(run):
         raw.shutdown(socket.SHUT_WR)
         assert raw.recv(100).startswith(b"HTTP/1.1 400 ")
     assert witness.ask(asking(0, 3))[0] == 200, "and all of that changed nothing"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        b"POST /add-checkpoint HTTP/1.1\r\nContent-Length: 0\r\nContent-Length: %d\r\n\r\n",
+        b"POST /add-checkpoint HTTP/1.1\r\nContent-Length: %d\r\nContent-Length: 0\r\n\r\n",
+        b"POST /add-checkpoint HTTP/1.1\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\nX: %d\r\n\r\n",
+        b"POST /add-checkpoint HTTP/1.1\r\nTransfer-Encoding : chunked\r\nContent-Length: 0\r\nX: %d\r\n\r\n",
+        b"GET /add-checkpoint HTTP/1.1\r\nContent-Length: %d\r\n\r\n",
+        b"GET /add-checkpoint HTTP/1.1\r\nTransfer-Encoding: chunked\r\nX: %d\r\n\r\n",
+    ],
+)
+def test_a_body_whose_length_two_readers_could_disagree_about_is_never_read_as_a_request(headers):
+    """A proxy before the witness reads another length than it does, and hands a stranger's body on as a request."""
+    with closing(WitnessThread([LOG.verifier_key], Notes())) as witness:
+        hidden = asking(0, 3)
+        inner = b"POST /add-checkpoint HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(hidden) + hidden
+        answers = b""
+        with socket.create_connection(("127.0.0.1", witness.port), 90) as raw:
+            raw.sendall(headers % len(inner) + inner)
+            raw.shutdown(socket.SHUT_WR)
+            with suppress(ConnectionResetError):  # hung up on with something unread
+                while part := raw.recv(65536):
+                    answers += part
+        assert answers.count(b"HTTP/1.1 ") <= 1 and b" 200 " not in answers
+        assert witness.witness.newest(origin_hash(LOG.name)) is None
 
 
 def test_one_connection_serves_many_requests(run):
