@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from flask import render_template, request
@@ -12,7 +13,7 @@ from flask_babel import get_locale
 from app.domain.board import Place
 from app.domain.errors import NotFound
 from app.services import boards, clinics, queueing
-from app.services.boards import DeskDay, DeskRow
+from app.services.boards import DeskDay, DeskRow, RoomView
 from app.web import queue_words
 from app.web.desk import bp
 from app.web.desk.drawn import rows_of
@@ -102,6 +103,7 @@ def words_of_board(clinic_id: str, most: int | None = None) -> dict[str, Any]:
     return {
         "board": day,
         "levels": day.levels,
+        "rooms": _rooms_once(day, now),
         "drawn": rows_of(day, clinic_id, now),
         "clinic": clinic_id,
         "clinics": {ref: name for ref, name in names.items() if ref in actor.clinics},
@@ -121,6 +123,26 @@ def words_of_board(clinic_id: str, most: int | None = None) -> dict[str, Any]:
 def _taken(day: DeskDay, filters: Filters) -> Sequence[DeskRow]:
     lines = frozenset(room.line for room in day.rooms if room.session.clinician_ref == filters.doctor)
     return [row for row in day.rows if filters.takes(row, lines | {filters.doctor})]
+
+
+def _rooms_once(day: DeskDay, now: datetime) -> list[RoomView]:
+    """Return one row for who sits in a room today: of a morning and an afternoon the one under way, else the next, else the last.
+
+    Both share one line, so that two rows would say the same and call the same person.
+    """
+    chosen: dict[tuple[str, str, Any], RoomView] = {}
+    for room in day.rooms:
+        key = room.line, room.session.clinician_ref, room.session.room
+        if key not in chosen or _nearness(room, now) < _nearness(chosen[key], now):
+            chosen[key] = room
+    return list(chosen.values())
+
+
+def _nearness(room: RoomView, now: datetime) -> tuple[int, float]:
+    """Return what is smaller the better a session says who sits there now: not stopped, under way, to come, over."""
+    one = room.session
+    when = 1 if one.starts_at > now else 0 if one.ends_at > now else 2
+    return (3 if one.is_stopped else when, abs((one.starts_at - now).total_seconds()))
 
 
 def _doctors(day: DeskDay) -> list[dict[str, Any]]:
