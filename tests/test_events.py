@@ -139,6 +139,8 @@ def test_the_demo_is_made_and_played_with_the_events_of_the_document(scene: Scen
         response = client.post(path, data={"csrf_token": scene.form_token()})
         assert response.status_code in (303, 307), (endpoint, response.text[:300])
         assert agrees(endpoint, scene.types_since(before)), (endpoint, scene.types_since(before))
+    # README: the doctor's reading of earlier visits stands under 谁看过.
+    assert "record.opened" in scene.types_since(before)
     assert phone.get(f"/tickets/{ticket}")["state"] == "done"
 
 
