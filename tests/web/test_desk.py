@@ -198,3 +198,10 @@ def test_a_large_part_of_the_board_goes_packed_to_a_script_of_ours_and_to_nobody
     assert (
         desk.client.get("/staff/desk/now", headers={**ours, "If-None-Match": packed.headers["ETag"]}).status_code == 304
     )
+
+
+def test_a_room_stands_once_among_those_to_call_for_with_the_session_that_is_under_way(doors, ward):
+    again = ward.plan_again()  # doctor Chen's, an hour before now until two hours after it
+    page = doors.staff(ward.desk).get("/staff/desk/").text
+    rooms = re.findall(r'<li class="ih-row ih-room" data-row="([^"]+)"', page)
+    assert len(rooms) == 3 and len(set(rooms) & {again, ward.expert}) == 1
