@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, Frame, Page
+from playwright.sync_api import Browser, BrowserContext, Error, Frame, Page
 
 ROOT = Path(__file__).resolve().parents[2]
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
@@ -47,7 +47,21 @@ class Watched:
 
 
 def look(page: Page | Frame) -> list[str]:
-    """Return what axe finds serious or critical on a page: A and AA, no rule switched off."""
+    """Return what axe finds serious or critical on a page: A and AA, no rule switched off.
+
+    A page that goes while it is looked at, because a press is only now followed, is looked at where it arrives.
+    """
+    for _ in range(5):
+        try:
+            return _found(page)
+        except Error as e:
+            if "navigation" not in str(e):
+                raise
+            page.wait_for_load_state("load")
+    return _found(page)
+
+
+def _found(page: Page | Frame) -> list[str]:
     page.evaluate(STANDS_STILL)
     if not page.evaluate("() => typeof window.axe !== 'undefined'"):
         page.evaluate(AXE.read_text("utf-8"))

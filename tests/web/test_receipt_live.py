@@ -48,7 +48,8 @@ def page(site: LiveSite) -> Iterator[Page]:
 
 def newest_receipt(page: Page, base: str) -> None:
     page.goto(f"{base}/receipts")
-    page.locator(".ih-timeline a").first.click()
+    with page.expect_navigation():
+        page.locator(".ih-timeline a").first.click()
 
 
 def test_a_receipt_is_seen_verified_and_seen_broken_on_a_phone(page: Page, site: LiveSite) -> None:
@@ -88,7 +89,7 @@ def test_a_look_appears_under_who_looked_by_itself(page: Page, site: LiveSite) -
 
     assert other.get(str(theirs)).status_code == 404
 
-    expect(page.locator(".ih-timeline").get_by_text("另一个账号 · 操作被拒绝")).to_be_visible(timeout=60_000)
+    expect(page.locator(".ih-timeline").get_by_text(re.compile("另一个账号 · .*拒绝"))).to_be_visible(timeout=60_000)
 
 
 def test_a_killed_sequencer_stops_nobody_and_everything_completes_after_it_is_back(page: Page, site: LiveSite) -> None:
@@ -102,7 +103,7 @@ def test_a_killed_sequencer_stops_nobody_and_everything_completes_after_it_is_ba
     page.locator("input[name=number]").fill(LI_ID)
     page.locator("input[name=consent]").check()
     page.locator("form[action*='/people/new'] button[type=submit], main form button[type=submit]").last.click()
-    page.wait_for_url(re.compile("/me"))
+    page.wait_for_url(re.compile(r":\d+/me"))
     expect(page.locator("main")).to_contain_text("李明")
     wait_until(lambda: site.status("/readyz") == 503)
     assert site.status("/healthz") == 200
@@ -115,4 +116,4 @@ def test_a_killed_sequencer_stops_nobody_and_everything_completes_after_it_is_ba
     site.wait_for_seals()
     page.goto(f"{base}/receipts")
     expect(page.locator(".ih-timeline")).not_to_contain_text("存证中")
-    assert site.status("/readyz") == 200
+    wait_until(lambda: site.status("/readyz") == 200)
