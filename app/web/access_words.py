@@ -49,8 +49,11 @@ BASES_FOR_STAFF: Mapping[str, Words] = {
     "treating": lazy_gettext("正在接诊"),
     "consent": lazy_gettext("患者的授权"),
     "break_glass": lazy_gettext("紧急查阅"),
+    "own_session": lazy_gettext("自己的门诊"),
+    "clinic": lazy_gettext("当班办理"),
+    "office": lazy_gettext("岗位职责"),
 }
-"""The same, said to the doctor who reads."""
+"""The same, said to whoever works here: the doctor who reads, the auditor who judges."""
 
 PURPOSES: Mapping[str, Words] = {
     "second_opinion": lazy_gettext("听听第二位医生的意见"),

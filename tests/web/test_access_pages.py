@@ -99,7 +99,7 @@ def test_the_list_says_who_what_why_and_on_what_ground_and_refusals_are_in_it(
     assert doors.staff(ward.lin).get(f"/staff/doctor/records/{li.ref}").status_code == 403
     shown = doors.phone(li).get("/receipts?side=look").text
     refused, opened = re.findall(r'<li class="ih-timeline__item">.*?</li>', shown, re.S)
-    assert "林大夫" in refused and "操作被拒绝" in refused
+    assert "林大夫" in refused and "被拒绝了" in refused and "也没有您的授权" in refused
     assert "前台小周" in opened and "前台办理" in opened and "您在这个门诊部办理" in opened
     assert "/complaint" in opened
 

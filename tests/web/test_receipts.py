@@ -84,7 +84,7 @@ def test_who_looked_shows_who_what_and_why_apart_from_ones_own(phone, ward):
     look(ward, li.ref)
     mine = phone(li)
     page = mine.get("/receipts?side=look").text
-    assert "医生 陈大夫 · 打开了病历" in page and "用途：诊疗" in page and "份数：2" in page
+    assert "医生 陈大夫 · 打开了病历" in page and "用途：诊疗" in page and "看了：2 项内容" in page
     assert "打开了病历" not in mine.get("/receipts").text
 
 
@@ -185,7 +185,7 @@ def test_another_persons_receipt_is_absent_and_the_attempt_is_in_the_owners_log(
     assert said(theirs) == said(absent)
 
     page = phone(li).get("/receipts?side=look").text
-    assert "另一个账号 · 操作被拒绝" in page and "规则：不属于这个账号，或不存在" in page
+    assert "另一个账号 · 想看或想办，被拒绝了" in page and "什么也没有看到" in page
     assert "王" not in page
 
 

@@ -12,7 +12,7 @@ from app.domain.complaints import MOST_CHARACTERS as MOST_ANSWER
 from app.domain.complaints import Outcome, WordsMissing, parse_words
 from app.services import break_glass, complaints, priority_notes
 from app.web import event_words, queue_words
-from app.web.access_words import OUTCOMES, REASONS, VERDICTS
+from app.web.access_words import BASES_FOR_STAFF, OUTCOMES, REASONS, VERDICTS
 from app.web.auditor import auditor, bp, record_once
 from app.web.disclosing import disclosing
 from app.web.house import house
@@ -125,5 +125,5 @@ def _complaint(complaint_id: str, typed: dict[str, str], errors: dict[str, str])
     choices = [{"value": code, "title": str(words)} for code, words in OUTCOMES.items()]
     return render_template(
         "auditor/complaint.html", opened=found, outcomes=OUTCOMES, choices=choices, typed=typed, errors=errors,
-        words=event_words, most=MOST_ANSWER,
+        words=event_words, bases=BASES_FOR_STAFF, most=MOST_ANSWER,
     )  # fmt: skip

@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 from app.domain.complaints import MOST_CHARACTERS, WordsMissing
 from app.services import break_glass, complaints, identity, receipts
 from app.services.receipts import ReceiptLine
-from app.web import event_words
+from app.web import event_words, look_words
 from app.web.access_words import OUTCOMES, REASONS, VERDICTS
 from app.web.disclosing import disclosing
 from app.web.house import house
@@ -32,7 +32,7 @@ def looks_file() -> Any:
     with reading() as session:
         lines, _earlier = receipts.page_of(session, actor, "look", now, limit=MOST_EXPORTED)
         names = identity.names_of(session, str(actor.ref))
-    heads = [_("时间"), _("就诊人"), _("谁"), _("做了什么"), _("用途"), _("凭什么"), _("其他"), _("回执编号")]
+    heads = [_("时间"), _("就诊人"), _("谁"), _("做了什么"), _("用途"), _("根据"), _("其他"), _("回执编号")]
     rows = [_cells(line, names) for line in lines]
     response = Response(csv_text(heads, rows), content_type="text/csv; charset=utf-8")
     response.headers["Content-Disposition"] = 'attachment; filename="looks.csv"'
@@ -41,14 +41,16 @@ def looks_file() -> Any:
 
 
 def _cells(line: ReceiptLine, names: dict[str, str]) -> list[str]:
-    others = "; ".join(f"{label}: {words}" for label, words in event_words.detail_words(line.detail))
+    told = dict(look_words.fact_words(line))
+    purpose, ground = (told.pop(head, "") for head in (_("用途"), _("根据")))
+    others = "; ".join(f"{label}: {words}" for label, words in told.items())
     return [
         moment(line.at),
         names.get(line.subject, ""),
         event_words.who_words(line),
-        event_words.type_words(line.type),
-        event_words.value_words("purpose", line.purpose),
-        event_words.value_words("reason", line.reason),
+        look_words.what_words(line),
+        purpose,
+        ground,
         others,
         line.id,
     ]
@@ -88,7 +90,9 @@ def list_complaints() -> Any:
     """The account's own complaints, with their answers."""
     with reading() as session:
         found = complaints.complaints_of(session, current_actor(), house().clock())
-    return render_template("patient/complaints.html", complaints=found, words=event_words, outcomes=OUTCOMES)
+    return render_template(
+        "patient/complaints.html", complaints=found, words=event_words, looks=look_words, outcomes=OUTCOMES
+    )
 
 
 @bp.get("/complaints/<complaint_id>")
@@ -97,7 +101,9 @@ def complaint(complaint_id: str) -> Any:
     """One complaint: what was asked, by when it is answered, and the answer."""
     with reading() as session:
         found = complaints.one(session, current_actor(), complaint_id, house().clock())
-    return render_template("patient/complaint.html", complaint=found, words=event_words, outcomes=OUTCOMES)
+    return render_template(
+        "patient/complaint.html", complaint=found, words=event_words, looks=look_words, outcomes=OUTCOMES
+    )
 
 
 @bp.get("/emergencies/<emergency_id>")
@@ -112,5 +118,11 @@ def emergency(emergency_id: str) -> Any:
 
 def _form(line: ReceiptLine, typed: str, errors: dict[str, str]) -> str:
     return render_template(
-        "patient/complain.html", line=line, words=event_words, typed=typed, errors=errors, most=MOST_CHARACTERS
+        "patient/complain.html",
+        line=line,
+        words=event_words,
+        looks=look_words,
+        typed=typed,
+        errors=errors,
+        most=MOST_CHARACTERS,
     )

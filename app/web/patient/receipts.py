@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 from app.domain.errors import ReceiptPending
 from app.services import break_glass, identity, receipts
 from app.services.receipts import ReceiptLine, Side
-from app.web import event_words
+from app.web import event_words, look_words
 from app.web.house import house
 from app.web.login import patient_required
 from app.web.patient import bp
@@ -41,14 +41,12 @@ def _side() -> Side:
 def _shown(line: ReceiptLine, state: str, names: dict[str, str]) -> Shown:
     about = [
         (_("就诊人"), names.get(line.subject, "") if len(names) > 1 else ""),
-        (_("用途"), event_words.value_words("purpose", line.purpose)),
-        (_("凭什么"), event_words.value_words("reason", line.reason)),
-        *event_words.detail_words(line.detail),
+        *look_words.fact_words(line),
     ]
     return Shown(
         line=line,
         state=state,
-        what=event_words.type_words(line.type),
+        what=look_words.what_words(line),
         who=event_words.who_words(line),
         facts=[(label, words) for label, words in about if words],
         may_complain=line.side == "look" and not line.is_mine and line.subject in names,
