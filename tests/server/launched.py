@@ -34,6 +34,14 @@ def wait_until(what, patience_seconds: float = PATIENCE_SECONDS) -> None:
         time.sleep(0.05)
 
 
+def began(pid: int) -> int:
+    """When a process began, in clock ticks since the machine started (proc(5), field 22 of stat); late for one that is gone."""
+    try:
+        return int((Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[19])
+    except OSError:
+        return sys.maxsize
+
+
 class Site:
     """One instance folder with a launcher in it."""
 
@@ -112,8 +120,9 @@ class Site:
         return total
 
     def one(self, module: str) -> int:
-        """The process that runs `module`; of gunicorn the master, which is the oldest."""
-        return min(pid for pid, command in self.processes().items() if f" {module} " in f"{command} ")
+        """The process that runs `module`; of gunicorn the master, which is the oldest. Numbers tell no age: they begin anew."""
+        found = [pid for pid, command in self.processes().items() if f" {module} " in f"{command} "]
+        return min(found, key=lambda pid: (began(pid), pid))
 
     def end(self, number: int = signal.SIGINT) -> int:
         """Send the launcher a signal; its exit status comes back."""

@@ -56,12 +56,12 @@ def test_a_killed_launcher_leaves_no_process_behind(new_site: MakeSite) -> None:
 
 def test_a_killed_sequencer_is_started_again_while_the_site_answers(new_site: MakeSite) -> None:
     site = new_site().start().ready()
-    before = site.one("ledger")
+    before = site.one("ledger sequencer")
     os.kill(before, signal.SIGKILL)
     wait_until(lambda: site.status() == 200)
     wait_until(lambda: "ledger ended (killed by SIGKILL); it is started again" in site.said())
     wait_until(lambda: any(" ledger sequencer " in command for command in site.processes().values()))
-    assert site.one("ledger") != before
+    assert site.one("ledger sequencer") != before
     assert site.status() == 200
 
 
@@ -112,7 +112,7 @@ def test_a_second_start_in_the_same_folder_says_who_runs_there(new_site: MakeSit
 def test_a_folder_too_deep_for_a_unix_socket_works_all_the_same(new_site: MakeSite) -> None:
     site = new_site("deep" * 30).start().ready()
     assert site.status() == 200
-    assert "/mingzhen-" in site.processes()[site.one("ledger")]
+    assert "/mingzhen-" in site.processes()[site.one("ledger sequencer")]
 
 
 def test_a_site_that_listens_everywhere_shows_its_address_on_the_network_as_a_qr_code(new_site: MakeSite) -> None:
