@@ -31,7 +31,7 @@ def create_app(settings: Settings | None = None, clock: Callable[[], datetime] |
     from flask import Flask
 
     from app import chores, cli, logs, warming
-    from app.web import browser, doors, errors, house, i18n, limits, login, metrics, packed, sound_text
+    from app.web import browser, doors, errors, house, i18n, limits, login, metrics, packed, sealed, sound_text
     from ledger.stores.engine import GateBusy
 
     settings = settings or read_settings(os.environ, ROOT)
@@ -54,6 +54,7 @@ def create_app(settings: Settings | None = None, clock: Callable[[], datetime] |
     sound_text.init_sound_text(app)
     packed.init_packed(app)
     browser.init_browser(app)
+    sealed.init_sealed(app)
     i18n.init_i18n(app)
     limits.init_limits(app, settings.redis_url)
     errors.init_errors(app, busy=GateBusy)

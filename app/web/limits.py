@@ -14,6 +14,9 @@ from app.web.browser import browser_id
 REDIS_TIMEOUT_SECONDS = 0.03  # a dead Redis costs a request 100 ms at most (P3): a read, a connect and another read
 
 
+WHOLE_DOORS = ("fhir",)  # blueprints under one limit
+
+
 def by_browser() -> str:
     """Key a limit on the signed-in account, else on this browser."""
     if current_user.is_authenticated:
@@ -25,9 +28,17 @@ def by_address() -> str:
     return f"address:{request.remote_addr}"
 
 
+class _Limits(Limiter):
+    """A Limiter that looks before a request only where a whole door is limited: a limited view looks by itself."""
+
+    def _check_request_limit(self, callable_name: str | None = None, in_middleware: bool = True) -> None:
+        if not in_middleware or request.blueprint in WHOLE_DOORS:
+            super()._check_request_limit(callable_name, in_middleware)
+
+
 # Without headers of its own: it would put a Retry-After on every answer of a limited route, over the one that means it.
 # A Redis that dies between the question and the deduction must not turn an act that was done into a failure.
-limiter = Limiter(key_func=by_browser, in_memory_fallback_enabled=True, swallow_errors=True, strategy="moving-window")
+limiter = _Limits(key_func=by_browser, in_memory_fallback_enabled=True, swallow_errors=True, strategy="moving-window")
 
 # Behind one address stands a whole hospital: its own Wi-Fi at eight in the morning. These stop machines, not people.
 ADDRESS_SIGN_IN = "3000 per 10 minutes"

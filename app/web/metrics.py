@@ -35,6 +35,7 @@ from app.models import Clinic, Queue, Ticket
 from app.services import clinics, outbox
 from app.web.house import House, house
 from app.web.login import public
+from app.web.sealed import WhenSealed
 
 bp = Blueprint("metrics", __name__)
 
@@ -167,6 +168,12 @@ def init_metrics(app: Flask, settings: Settings, chores: Sequence[str]) -> None:
     app.extensions["metrics"] = counters
     app.register_blueprint(bp)
 
+    def count_time(method: str, began: float) -> None:
+        ms = int((time.perf_counter() - began) * 1000)
+        bucket = next((f"{most / 1000:g}" for most in BUCKETS_MS if ms <= most), "+Inf")
+        counters.add(f'mingzhen_request_seconds_bucket{{method="{method}",le="{bucket}"}}')  # summed up at the scrape
+        counters.add(f'mingzhen_request_milliseconds_total{{method="{method}"}}', ms)
+
     @app.after_request
     def count(response: Response) -> Response:
         door = (request.endpoint or "other").partition(".")[0]
@@ -176,12 +183,11 @@ def init_metrics(app: Flask, settings: Settings, chores: Sequence[str]) -> None:
             f'mingzhen_requests_total{{door="{door if door in DOORS else "other"}",method="{method}",status="{status}"}}'
         )
         if "started" in g:
-            ms = int((time.perf_counter() - g.started) * 1000)
-            bucket = next((f"{most / 1000:g}" for most in BUCKETS_MS if ms <= most), "+Inf")
-            counters.add(
-                f'mingzhen_request_seconds_bucket{{method="{method}",le="{bucket}"}}'
-            )  # summed up at the scrape
-            counters.add(f'mingzhen_request_milliseconds_total{{method="{method}"}}', ms)
+            began = g.started
+            if isinstance(response, WhenSealed):
+                response.sent = lambda: count_time(method, began)
+            else:
+                count_time(method, began)
         if g.get("refusal"):
             counters.add("mingzhen_refusals_total")
         elif method == "act" and response.status_code < 400:

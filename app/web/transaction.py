@@ -29,6 +29,7 @@ from app.services import disclosure, events
 from app.services.events import Recorded
 from app.services.sealing import vault_of
 from app.web.house import House, house
+from app.web.sealed import WhenSealed
 
 REFUSAL_COUNTS_FOR = timedelta(minutes=10)
 OBJECT_FIELDS = ("slot",)  # of forms and calls whose object stands in no address
@@ -79,9 +80,14 @@ class Act:
         )
 
     def sealed(self) -> Response:
-        """Return the answer, with its receipts: a form goes on to its page by 303, a call gets JSON."""
-        is_sealed = self.wait_for_seal()
-        return respond(self.answer, [e.id for e in self._events], is_sealed)
+        """Return the answer, with its receipts: a form goes on to its page by 303, a call gets JSON. Neither leaves before the
+        seal, or before RECEIPT_WAIT_MS have passed."""
+        ids = [e.id for e in self._events]
+        if "location" not in self.answer:
+            return respond(self.answer, ids, self.wait_for_seal())
+        response = _onward(self.answer["location"], ids)
+        response.wait = self.wait_for_seal
+        return response
 
 
 def see_other(endpoint: str, **values: Any) -> dict[str, Any]:
@@ -96,20 +102,21 @@ def data(value: Any, status: int = 200) -> dict[str, Any]:
 
 def respond(answer: dict[str, Any], event_ids: list[str], is_sealed: bool) -> Response:
     """Return the response that an answer stands for."""
-    state = "sealed" if is_sealed else "pending"
     if "location" in answer:
-        if event_ids and request.blueprint in (
-            "patient",
-            "smart",
-        ):  # the line under which a person's own pages show it once
-            flash(event_ids[-1], f"receipt-{state}")
-        response = redirect(answer["location"], code=303)
-    else:
-        receipts = [{"id": i, "state": state, "url": f"/api/v1/receipts/{i}"} for i in event_ids]
-        response = jsonify({"code": 0, "data": answer.get("data"), "receipts": receipts})
-        response.status_code = answer.get("status", 200)
+        return _onward(answer["location"], event_ids)
+    state = "sealed" if is_sealed else "pending"
+    receipts = [{"id": i, "state": state, "url": f"/api/v1/receipts/{i}"} for i in event_ids]
+    response = jsonify({"code": 0, "data": answer.get("data"), "receipts": receipts})
+    response.status_code = answer.get("status", 200)
     response.headers["X-Receipt-State"] = state
-    return response  # type: ignore[return-value]
+    return response
+
+
+def _onward(location: str, event_ids: list[str]) -> WhenSealed:
+    """Return the way on to a page; a person's own pages show the receipt there, once."""
+    if event_ids and request.blueprint in ("patient", "smart"):
+        flash(event_ids[-1], "receipt")
+    return redirect(location, code=303, Response=WhenSealed)  # type: ignore[return-value]
 
 
 def current_actor() -> Actor:

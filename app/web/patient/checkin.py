@@ -75,11 +75,9 @@ def take_check_in() -> Any:
             a.answer = see_other("patient.queue")
     except (AppointmentMoved, CheckInTooEarly, CheckInTooLate, PresenceNeeded, SlotStopped, WayNotUsed) as refused:
         return refused_here(refused)
-    response = a.sealed()
-    state = response.headers["X-Receipt-State"]
-    for event in a.events[:-1]:  # the last one's line is there already
-        flash(event.id, f"receipt-{state}")
-    return response
+    for event in a.events[:-1]:  # the last one's line comes with the answer
+        flash(event.id, "receipt")
+    return a.sealed()
 
 
 @bp.post("/check-in/code")
