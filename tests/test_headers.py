@@ -23,6 +23,9 @@ PUBLIC_FILES = {
     "log.keys",
     "log.policy",
     "log.notice",
+    "log.frozen_file",
+    "log.frozen_notice",
+    "log.frozen_tile",
 }  # for everybody and every cache, as c2sp.org/tlog-tiles asks
 DOCUMENTS = ("patient.document_file", "doctor.document")
 OURS = ("default-src 'self'", "object-src 'none'", "base-uri 'none'", "form-action 'self'")

@@ -113,6 +113,7 @@ TYPES: Mapping[str, Words] = {
 FIELDS: Mapping[str, Words] = {
     "lost": lazy_gettext("未能恢复的事件数"),
     "old_origin": lazy_gettext("原账本"),
+    "successor": lazy_gettext("接着写的账本"),
     "old_size": lazy_gettext("原账本条数"),
     "old_root": lazy_gettext("原账本根哈希"),
     "old_key": lazy_gettext("原公钥"),
