@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from flask import Response, flash, g, jsonify, redirect, request, url_for
+from flask import Response, flash, g, jsonify, request, url_for
 from flask import session as browser
 from flask_login import current_user
 from sqlalchemy import bindparam, insert, select
@@ -116,7 +116,9 @@ def _onward(location: str, event_ids: list[str]) -> WhenSealed:
     """Return the way on to a page; a person's own pages show the receipt there, once."""
     if event_ids and request.blueprint in ("patient", "smart"):
         flash(event_ids[-1], "receipt")
-    return redirect(location, code=303, Response=WhenSealed)  # type: ignore[return-value]
+    response = WhenSealed(status=303)
+    response.location = location
+    return response
 
 
 def current_actor() -> Actor:
