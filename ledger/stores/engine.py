@@ -45,6 +45,8 @@ BUSY_TIMEOUT_MS = 5000
 POOL_SIZE = 16  # one for each thread of a web worker
 POOL_OVERFLOW = 32  # a thread may read while it records; streams read too
 POOL_TIMEOUT_SECONDS = 5.0
+# The commit that moves so many pages from the log into the database keeps the gate meanwhile, so it should be a rare one.
+CHECKPOINT_PAGES = 4000
 JOURNAL_SIZE_LIMIT_BYTES = 64 * 1024 * 1024  # a WAL that grew behind a long reader shrinks again
 
 _WRITES = "mingzhen_writes"  # execution options: does this transaction write,
@@ -259,6 +261,7 @@ def _configure(connection: Any, gate: _Gate) -> None:
         "foreign_keys=ON",
         f"journal_size_limit={JOURNAL_SIZE_LIMIT_BYTES}",
         "trusted_schema=OFF",
+        f"wal_autocheckpoint={CHECKPOINT_PAGES}",
     ):
         connection.execute(f"PRAGMA {pragma}")
 
