@@ -140,7 +140,7 @@ TAMPERING: dict[str, tuple[str, Callable[[Owner], Any]]] = {
     "an entry of the log": ("log.root", lambda o: o.does("UPDATE ledger_entry SET entry = :x WHERE serial = 7", x=bytes(33))),
     "an entry taken out": ("log.leaf", lambda o: o.does("DELETE FROM ledger_entry WHERE idx = 3")),
     "the root": ("log.root", lambda o: o.does("UPDATE ledger_tree SET root = x'" + "00" * 32 + "'")),
-    "the checkpoint": ("log.checkpoint", lambda o: o.does("UPDATE ledger_checkpoint SET note = replace(note, 'A', 'B')")),
+    "the checkpoint": ("log.checkpoint", lambda o: o.does("UPDATE ledger_checkpoint SET note = lower(note)")),
     "the chain's head": ("chain.head", lambda o: o.does("UPDATE subject_chain SET seq = seq + 1 WHERE subject <> 'hospital'")),
     "a tombstone for a row": ("tombstone.unfounded", lambda o: _tombstone_instead_of_row(o)),
     "a tombstone for an event": ("tombstone.unfounded", lambda o: _tombstone_instead_of_event(o)),

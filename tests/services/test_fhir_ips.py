@@ -330,9 +330,9 @@ def test_a_result_that_the_doctor_is_to_say_first_goes_out_after_it_is_theirs_to
     chosen = Chosen(results=ids(reading, Kind.REPORT, Kind.OBSERVATION))
     text = json.dumps(of(chosen, li.ref), ensure_ascii=False)
     assert sections(json.loads(text))["30954-2"] == ("", ["DiagnosticReport", "Observation"])
-    assert '"value": 5.1' in text and "RPR" not in text
+    assert '"value": 5.1' in text and "Reagin" not in text
     clock.now += timedelta(days=3)
-    assert "RPR" in json.dumps(of(chosen, li.ref), ensure_ascii=False)
+    assert "Reagin" in json.dumps(of(chosen, li.ref), ensure_ascii=False)
 
 
 def test_what_goes_out_of_every_published_person_comes_in_again_as_it_was(hospital, reading, clock, of, tmp_path):

@@ -141,7 +141,7 @@ def test_a_guardian_sees_nothing_until_the_desk_has_seen_the_papers(writing, rea
 
 
 def test_every_event_says_what_it_bound_and_no_name_stands_in_any(writing, reading, clock):
-    actor = account(writing, clock, "o1")
+    actor = account(writing, clock, "openid of Li Ming")
     bind(writing, clock, actor)
     with reading() as session:
         from sqlalchemy import select
@@ -150,5 +150,5 @@ def test_every_event_says_what_it_bound_and_no_name_stands_in_any(writing, readi
 
         for event in session.scalars(select(Event)):
             _, opened, _, own = events.open_event(session, event)
-            for secret in ("李", LI_ID, "o1"):
+            for secret in ("李", LI_ID, "openid of Li Ming"):
                 assert secret not in (opened + own).decode()
