@@ -18,8 +18,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection
-
 from app import ROOT
 from bench import growth, ledger_report, machine, sections
 from bench.growth import Size
@@ -139,31 +137,30 @@ def rounds(folder: Path, wanted: dict[int, int]) -> list[Batch]:
     sequencer = Sequencer(store, FileHead(folder / "head"), log.key, ORIGIN, Silent())
     sequencer.start()
     found = []
-    with bare.engine.connect() as kept:
-        for entries, count in wanted.items():
-            times = []
-            for _ in range(count):
-                batch = [new_entry() for _ in range(entries)]
-                bare_ms = _ms(partial(insert, bare, kept, batch))
-                log.add(batch)
-                size = log.reader.size()
-                round_ms = _ms(sequencer.round)
-                proofs: list[Sequence[bytes]] = []
-                proofs_ms = _ms(partial(prove, log, size, proofs))
-                check(log, size, batch, proofs)
-                times.append((bare_ms, round_ms, proofs_ms))
-            middle = [statistics.median(column) for column in zip(*times, strict=True)]
-            ratio = statistics.median(bare / (one + proofs) for bare, one, proofs in times)
-            found.append(Batch(entries, count, *middle, ratio, entries * count))
+    for entries, count in wanted.items():
+        times = []
+        for _ in range(count):
+            batch = [new_entry() for _ in range(entries)]
+            bare_ms = _ms(partial(insert, bare, batch))
+            log.add(batch)
+            size = log.reader.size()
+            round_ms = _ms(sequencer.round)
+            proofs: list[Sequence[bytes]] = []
+            proofs_ms = _ms(partial(prove, log, size, proofs))
+            check(log, size, batch, proofs)
+            times.append((bare_ms, round_ms, proofs_ms))
+        middle = [statistics.median(column) for column in zip(*times, strict=True)]
+        ratio = statistics.median(bare / (one + proofs) for bare, one, proofs in times)
+        found.append(Batch(entries, count, *middle, ratio, entries * count))
     store.close()
     log.close()
     bare.close()
     return found
 
 
-def insert(bare: Log, kept: Connection, batch: list[bytes]) -> None:
+def insert(bare: Log, batch: list[bytes]) -> None:
     """Put a batch into the table of entries, in one commit, and do nothing else."""
-    with recording(bare.engine, kept=kept) as connection:
+    with recording(bare.engine) as connection:
         driver: Any = connection.connection.driver_connection
         driver.executemany(ADD, [(entry, 0) for entry in batch])
 

@@ -1,9 +1,9 @@
 """How this house talks to its database: one way to read, one way to record.
 
 `reading(engine)` is a read transaction that cannot write. `recording(engine)` is a write transaction that has the
-database to itself from its first statement: it waits at a gate, then begins with BEGIN IMMEDIATE. Both begin through
-one hook of SQLAlchemy, so an ORM Session bound to the connection they yield behaves the same, and so does a transaction
-that somebody begins without either: that one reads, and its first write fails.
+database to itself from its first statement: it waits at a gate, then begins with BEGIN IMMEDIATE. Only one thread of a
+process is behind the gate, so a process has one connection that writes, and all others only read: a transaction that
+somebody begins without either reads, and its first write fails. An ORM Session bound to the connection behaves the same.
 
 On PostgreSQL the gate is an advisory lock, and a reader's one moment is REPEATABLE READ; the rest of this page is SQLite's.
 
@@ -49,9 +49,9 @@ POOL_TIMEOUT_SECONDS = 5.0
 CHECKPOINT_PAGES = 4000
 JOURNAL_SIZE_LIMIT_BYTES = 64 * 1024 * 1024  # a WAL that grew behind a long reader shrinks again
 
-_WRITES = "mingzhen_writes"  # execution options: does this transaction write,
-_DURABLE = "mingzhen_durable"  # is its commit on disk when it returns,
-_GATE = "mingzhen_gate"  # and which gate does this engine have
+_GATE = "mingzhen_gate"  # execution options: the gate of this engine,
+_WRITER = "mingzhen_writer"  # and the engine with the connection that writes
+_SYNCHRONOUS = "mingzhen_synchronous"  # of a connection that writes: how hard its commits try now
 _TURN = 0x6D696E67  # the advisory lock that is PostgreSQL's gate
 
 
@@ -73,21 +73,35 @@ def open_engine(url: str | URL) -> Engine:
     if not parsed.database or parsed.database == ":memory:" or parsed.database.startswith("file:"):
         raise ValueError("the database must be a file; write sqlite:///path/to/file")
     gate = _Gate(Path(parsed.database + ".gate"))
+    writer = _open_sqlite(parsed, gate, "IMMEDIATE", pool_size=1, max_overflow=0)
+    options = {_GATE: gate, _WRITER: writer}
+    engine = _open_sqlite(
+        parsed, gate, "DEFERRED", pool_size=POOL_SIZE, max_overflow=POOL_OVERFLOW, execution_options=options
+    )
+
+    @event.listens_for(engine, "engine_disposed")
+    def dispose_writer(_engine: Engine) -> None:
+        writer.dispose()
+
+    return engine
+
+
+def _open_sqlite(url: URL, gate: "_Gate", begins: str, **options: Any) -> Engine:
+    """Return an engine whose transactions begin as `begins` says: DEFERRED ones cannot write."""
     engine = create_engine(
-        parsed,
+        url,
         module=sqlite,
         poolclass=QueuePool,
-        pool_size=POOL_SIZE,
-        max_overflow=POOL_OVERFLOW,
         pool_timeout=POOL_TIMEOUT_SECONDS,
         connect_args={"isolation_level": None, "check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000},
-        execution_options={_GATE: gate},
+        **options,
     )
     owner = os.getpid()
+    statement = f"BEGIN {begins}"
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: object) -> None:
-        _configure(connection, gate)
+        _configure(connection, gate, reads_only=begins == "DEFERRED")
 
     @event.listens_for(engine, "checkout")
     def refuse_after_fork(_connection: object, _record: object, _proxy: object) -> None:
@@ -96,41 +110,44 @@ def open_engine(url: str | URL) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        options = connection.get_execution_options()
-        statements = ["PRAGMA query_only=1", "BEGIN DEFERRED"]
-        if options.get(_WRITES, False):
-            synchronous = f"PRAGMA synchronous={_synchronous(options[_DURABLE])}"
-            statements = ["PRAGMA query_only=0", synchronous, "BEGIN IMMEDIATE"]
-        driver: Any = connection.connection.driver_connection
-        for statement in statements:
-            try:
-                driver.execute(statement)
-            except sqlite.Error as e:  # who called knows SQLAlchemy's errors, and only those
-                raise DBAPIError.instance(statement, None, e, sqlite.Error, dialect=connection.dialect) from e
+        _tell(connection, statement)
 
     return engine
 
 
+def _tell(connection: Connection, statement: str) -> None:
+    """Hand a statement to the driver itself. Who called knows SQLAlchemy's errors, and only those."""
+    driver: Any = connection.connection.driver_connection
+    try:
+        driver.execute(statement)
+    except sqlite.Error as e:
+        raise DBAPIError.instance(statement, None, e, sqlite.Error, dialect=connection.dialect) from e
+
+
 @contextmanager
-def recording(engine: Engine, durable: bool = True, kept: Connection | None = None) -> Iterator[Connection]:
+def recording(engine: Engine, durable: bool = True) -> Iterator[Connection]:
     """Yield a connection inside a write transaction: committed at the end, rolled back if anything is raised.
 
     The commit is on disk when this returns. Keep it short and call nobody over the network: everybody else waits.
     Without `durable` a power cut, not a crash, may undo it if no durable one followed: for what can be made again.
-    A thread that records all day may hand in a connection of `engine` that it has `kept`.
 
     Raises GateBusy if others kept the database for GATE_TIMEOUT_SECONDS, and RuntimeError if this thread is recording
     already, which would wait for itself for ever.
     """
-    gate: _Gate | None = engine.get_execution_options().get(_GATE)
-    with engine.connect() if kept is None else nullcontext(kept) as pooled:
-        connection = pooled.execution_options(**{_WRITES: True, _DURABLE: durable})
-        if gate is None:
-            with connection.begin():
-                _take_turn(connection, durable)
-                yield connection
-            return
-        with gate.held(), connection.begin():
+    options = engine.get_execution_options()
+    gate: _Gate | None = options.get(_GATE)
+    if gate is None:
+        with engine.connect() as connection, connection.begin():
+            _take_turn(connection, durable)
+            yield connection
+        return
+    writer: Engine = options[_WRITER]
+    with gate.held(), writer.connect() as connection:
+        wanted = _synchronous(durable)
+        if connection.info.get(_SYNCHRONOUS) != wanted:
+            _tell(connection, f"PRAGMA synchronous={wanted}")
+            connection.info[_SYNCHRONOUS] = wanted
+        with connection.begin():
             yield connection
 
 
@@ -138,8 +155,8 @@ def recording(engine: Engine, durable: bool = True, kept: Connection | None = No
 def reading(engine: Engine, kept: Connection | None = None) -> Iterator[Connection]:
     """Yield a connection inside a read transaction: one moment of the database, on which writing fails.
 
-    It waits for nobody. Do not hold it for long: the write-ahead log cannot shrink meanwhile. `kept` as in `recording`,
-    but another one: what is set on a connection stays.
+    It waits for nobody. Do not hold it for long: the write-ahead log cannot shrink meanwhile. A thread that reads all day
+    may hand in a connection of `engine` that it has `kept`.
     """
     with engine.connect() if kept is None else nullcontext(kept) as pooled:
         postgresql = engine.dialect.name == "postgresql"
@@ -191,6 +208,10 @@ class _Gate:
         self._path = path
         self._turn = _Turn()
         self._holder: int | None = None
+
+    def is_mine(self) -> bool:
+        """Tell whether this thread is behind the gate."""
+        return self._holder == threading.get_ident()
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -247,11 +268,11 @@ class _Turn:
                 self._is_taken = False
 
 
-def _configure(connection: Any, gate: _Gate) -> None:
+def _configure(connection: Any, gate: _Gate, reads_only: bool) -> None:
     """Set up a new connection to a SQLite file."""
     journal = "wal" if is_safe_with_wal(sqlite.sqlite_version_info) else "truncate"
     if _journal_mode(connection, "") != journal:
-        with gate.held():  # two processes that change it at once get "database is locked", busy timeout or not
+        with nullcontext() if gate.is_mine() else gate.held():  # two processes that change it at once get "database is locked", busy timeout or not
             if _journal_mode(connection, f"={journal}") != journal:
                 raise StoreError(
                     f"SQLite would not use journal_mode={journal}; is the database on a network file system?"
@@ -262,6 +283,7 @@ def _configure(connection: Any, gate: _Gate) -> None:
         f"journal_size_limit={JOURNAL_SIZE_LIMIT_BYTES}",
         "trusted_schema=OFF",
         f"wal_autocheckpoint={CHECKPOINT_PAGES}",
+        f"query_only={int(reads_only)}",
     ):
         connection.execute(f"PRAGMA {pragma}")
 

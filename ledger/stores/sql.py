@@ -258,20 +258,18 @@ def _runs(serials: Sequence[int], first_index: int) -> list[dict[str, int]]:
 class SQLStore:
     """The log in the database behind `engine` (from `open_engine`), see `ledger.store.Store`.
 
-    With `for_one_thread` it keeps two connections until `close`, which spares each transaction the pool.
+    With `for_one_thread` it keeps the connection that it reads with until `close`, which spares each look the pool.
     """
 
     def __init__(self, engine: Engine, for_one_thread: bool = False, prefix: str = "") -> None:
         self._engine = engine
         self._prefix = prefix  # of the tables: that of a log that was frozen, see `ledger.stores.succession`
         self._reader = engine.connect() if for_one_thread else None
-        self._writer = engine.connect() if for_one_thread else None
         self._statements = _statements(engine.dialect, prefix)
 
     def close(self) -> None:
-        for connection in (self._reader, self._writer):
-            if connection is not None:
-                connection.close()
+        if self._reader is not None:
+            self._reader.close()
 
     @contextmanager
     def view(self) -> Iterator[SQLView]:
@@ -279,13 +277,13 @@ class SQLStore:
             yield SQLView(connection, self._prefix)
 
     def create(self, tree: Tree) -> None:
-        with recording(self._engine, kept=self._writer) as connection:
+        with recording(self._engine) as connection:
             if self._statements.run(connection, "create", **vars(tree)) != 1:
                 raise Overtaken("the log has begun already")
 
     def commit_round(self, step: Round) -> None:
         new, statements = step.new, self._statements
-        with recording(self._engine, kept=self._writer) as connection:
+        with recording(self._engine) as connection:
             if statements.run(connection, "step", **vars(new)) != 1:
                 raise Overtaken(f"the tree no longer has size {step.old.size} and the root this sequencer left")
             if statements.run_many(connection, "assign", _runs(step.serials, new.old_size)) != new.size - new.old_size:
@@ -297,16 +295,16 @@ class SQLStore:
             statements.run_many(connection, "put_edge", edge[: 1 + max((t.level + 1 for t in step.tiles), default=0)])
 
     def publish(self, size: int, note: str, published_ms: int) -> bool:
-        with recording(self._engine, durable=False, kept=self._writer) as connection:
+        with recording(self._engine, durable=False) as connection:
             row = {"size": size, "note": note, "published_ms": published_ms}
             return self._statements.run(connection, "publish", **row) == 1
 
     def add_cosignature(self, size: int, witness: str, line: str, at: int) -> None:
-        with recording(self._engine, durable=False, kept=self._writer) as connection:
+        with recording(self._engine, durable=False) as connection:
             self._statements.run(connection, "cosign", size=size, witness=witness, line=line, at=at)
 
     def mark_witnessed(self, size: int, at_ms: int) -> None:
-        with recording(self._engine, durable=False, kept=self._writer) as connection:
+        with recording(self._engine, durable=False) as connection:
             self._statements.run(connection, "mark_witnessed", size=size, at_ms=at_ms)
 
     def load_tree(self) -> Tree | None:

@@ -31,7 +31,8 @@ def path(tmp_path: Path) -> Path:
 
 def opened(tmp_path: Path, path: Path) -> Keyring:
     engine = open_engine(f"sqlite:///{tmp_path / 'keyring.db'}")
-    module.metadata.create_all(engine.execution_options(mingzhen_writes=True, mingzhen_durable=True))
+    with recording(engine) as connection:
+        module.metadata.create_all(connection)
     return Keyring(engine, MasterKey.read(path))
 
 

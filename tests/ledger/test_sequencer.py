@@ -94,7 +94,8 @@ def test_the_work_of_a_round_does_not_grow_with_the_log(sql_log, monkeypatch):
     real = merkle.node_hash
     monkeypatch.setattr(merkle, "node_hash", lambda left, right: (hashed.append(1), real(left, right))[1])
     statements = []
-    listen(sql_log.engine, "checkout", lambda driver, *_: driver.set_trace_callback(statements.append))
+    for engine in (sql_log.engine, sql_log.engine.get_execution_options()["mingzhen_writer"]):
+        listen(engine, "checkout", lambda driver, *_: driver.set_trace_callback(statements.append))
 
     def work(sequencer):
         sql_log.add(1)

@@ -139,9 +139,9 @@ def test_nothing_is_written_in_a_read_transaction(engine: Engine) -> None:
         add(connection)
 
 
-def test_the_driver_is_asked_itself(engine: Engine, connection: Connection) -> None:
+def test_the_driver_is_asked_itself(connection: Connection) -> None:
     seen: list[str] = []
-    event.listen(engine, "before_cursor_execute", lambda *told: seen.append(told[2]))
+    event.listen(connection.engine, "before_cursor_execute", lambda *told: seen.append(told[2]))
     add(connection)
     assert seen == [] and ONE.first(connection, of="a") is not None
     connection.execute(select(thing))
