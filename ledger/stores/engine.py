@@ -272,7 +272,9 @@ def _configure(connection: Any, gate: _Gate, reads_only: bool) -> None:
     """Set up a new connection to a SQLite file."""
     journal = "wal" if is_safe_with_wal(sqlite.sqlite_version_info) else "truncate"
     if _journal_mode(connection, "") != journal:
-        with nullcontext() if gate.is_mine() else gate.held():  # two processes that change it at once get "database is locked", busy timeout or not
+        with (
+            nullcontext() if gate.is_mine() else gate.held()
+        ):  # two processes that change it at once get "database is locked", busy timeout or not
             if _journal_mode(connection, f"={journal}") != journal:
                 raise StoreError(
                     f"SQLite would not use journal_mode={journal}; is the database on a network file system?"
