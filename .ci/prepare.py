@@ -29,7 +29,6 @@ import place  # noqa: E402 -- stands alone, for nothing is installed yet
 
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
-UNNOTICED_SECONDS = 0.2
 LOG = VENV / "setup.log"
 SIGNS_OF_NO_NETWORK = (
     "NewConnectionError",
@@ -65,7 +64,7 @@ def main(arguments: list[str]) -> int:
 
 
 def prepare(chore: str, options: set[str]) -> None:
-    say: Callable[[str], None] = (lambda _: None) if "--quiet" in options else print
+    say: Callable[[str], None] = (lambda _: None) if "--quiet" in options else tell
     place.require_writable(ROOT)
     lock = None
     if chore == "run":
@@ -106,13 +105,13 @@ def make_environment(say: Callable[[str], None]) -> None:
         if answer.exists() and answer.read_text() == str(ROOT):
             return
     shutil.rmtree(VENV, ignore_errors=True)
-    started = time.monotonic()
+    started = begin(say, "Python environment")
     made = subprocess.run([sys.executable, "-m", "venv", VENV], capture_output=True, text=True, check=False)
     if made.returncode:
         lines = (made.stdout + made.stderr).strip().splitlines() or ["no reason given"]
         raise place.CannotServe(f"Python could not make .venv: {lines[-1]}")
     (VENV / "mingzhen-place").write_text(str(ROOT))
-    report(say, "Python environment", started)
+    finish(say, started)
 
 
 def install(name: str, say: Callable[[str], None]) -> None:
@@ -177,7 +176,7 @@ def step(say: Callable[[str], None], title: str, command: list[str | Path], stam
     """
     if name and current(name, stamp):
         return
-    started = time.monotonic()
+    started = begin(say, title)
     with LOG.open("a") as log:
         log.write(f"\n== {title}\n")
         log.flush()
@@ -187,7 +186,7 @@ def step(say: Callable[[str], None], title: str, command: list[str | Path], stam
         fail(title, LOG.read_bytes()[from_here:].decode(errors="replace"))
     if name:
         (VENV / f"mingzhen-{name}").write_text(stamp)
-    report(say, title, started)
+    finish(say, started)
 
 
 def fail(title: str, said: str) -> NoReturn:
@@ -206,10 +205,19 @@ def fail(title: str, said: str) -> NoReturn:
     )
 
 
-def report(say: Callable[[str], None], title: str, started: float) -> None:
-    took = time.monotonic() - started
-    if took > UNNOTICED_SECONDS:
-        say(f"  {title:<20} {took:5.1f} s")
+def tell(text: str) -> None:
+    """At once, into a file or a pipe too: this process becomes another one, which would drop what still waits in it."""
+    print(text, end="", flush=True)
+
+
+def begin(say: Callable[[str], None], title: str) -> float:
+    """Name the step before it takes its time; when it began comes back."""
+    say(f"  {title:<20}")
+    return time.monotonic()
+
+
+def finish(say: Callable[[str], None], started: float) -> None:
+    say(f" {time.monotonic() - started:5.1f} s\n")
 
 
 def stamp_of(files: list[Path]) -> str:

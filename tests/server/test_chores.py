@@ -102,6 +102,30 @@ def test_a_cold_start_without_network_is_one_sentence(tmp_path: Path) -> None:
     assert ran.stderr.strip().count("\n") == 0
 
 
+def test_each_step_is_named_into_a_file_too_before_the_launcher_takes_over(tmp_path: Path) -> None:
+    clone = a_clone(tmp_path / "clone")
+    stand_in = clone / ".venv" / "bin" / "python"
+    stand_in.parent.mkdir(parents=True)
+    stand_in.write_text("#!/bin/sh\nexit 0\n")
+    stand_in.chmod(0o755)
+    (clone / ".venv" / "mingzhen-place").write_text(str(clone))
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("MINGZHEN_", "APP_ENV"))}
+    said = tmp_path / "said"
+    with said.open("w") as stdout:
+        ran = subprocess.run(
+            [sys.executable, ".ci/prepare.py", "run"],
+            cwd=clone,
+            env={**kept, "PORT": str(free_port())},
+            stdout=stdout,
+            check=False,
+        )
+    steps = [line.strip().rsplit("  ", 1)[0].strip() for line in said.read_text().splitlines()]
+    assert (ran.returncode, steps) == (
+        0,
+        ["Python packages", "front-end files", "translations", "keys and database"],
+    )
+
+
 def test_a_port_in_use_is_said_before_anything_is_installed(tmp_path: Path) -> None:
     clone = a_clone(tmp_path / "clone")
     with socket.create_server(("127.0.0.1", 0)) as taken:
