@@ -109,7 +109,7 @@ def test_each_step_is_named_into_a_file_too_before_the_launcher_takes_over(tmp_p
     stand_in.write_text("#!/bin/sh\nexit 0\n")
     stand_in.chmod(0o755)
     (clone / ".venv" / "mingzhen-place").write_text(str(clone))
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("MINGZHEN_", "APP_ENV"))}
+    kept = {key: os.environ[key] for key in os.environ if not key.startswith(("MINGZHEN_", "APP_ENV", "PYTHONUNB"))}
     said = tmp_path / "said"
     with said.open("w") as stdout:
         ran = subprocess.run(
