@@ -48,7 +48,12 @@ class SMSUnavailable(OutsideError):
 
 
 class Unreadable(Exception):
-    """A sealed payload does not open where it stands: it was changed, moved, or sealed under another key."""
+    """A sealed payload does not open where it stands: it was changed, moved, or sealed under another key. `place` says where it
+    stands (`table|row|version`): random ids, and nothing of anybody."""
+
+    def __init__(self, message: str = "", *, place: str = "") -> None:
+        super().__init__(message)
+        self.place = place
 
 
 class Vault(Protocol):
@@ -68,7 +73,7 @@ class Vault(Protocol):
         """Return the payload sealed for one place, `table|row|version`."""
 
     def open(self, owner: str, retention: str, place: str, sealed: bytes) -> dict[str, Any]:
-        """Undo `seal`; raises Unreadable when a byte or the place is another, KeyError when the key is gone."""
+        """Undo `seal`; raises Unreadable when a byte or the place is another, or the key is gone (then it is a KeyError too)."""
 
     def prepare(self, owners: Iterable[str], retention: str) -> None:
         """Fetch the keys of many owners at once, before opening what is theirs one by one."""

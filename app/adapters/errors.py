@@ -2,7 +2,8 @@
 
 EdgeError
 ├── KeyringUnavailable   the operator's: the master key or its file is missing or wrong
-└── SealBroken           a stored payload was changed, moved, or sealed under another key
+├── SealBroken           a stored payload was changed, moved, or sealed under another key
+└── KeyGone              the data key is gone: never made, or destroyed
 """
 
 from __future__ import annotations
@@ -20,3 +21,7 @@ class KeyringUnavailable(EdgeError):
 
 class SealBroken(EdgeError, Unreadable):
     """A sealed payload does not open where it stands."""
+
+
+class KeyGone(EdgeError, Unreadable, KeyError):
+    """There is no data key: it was never made, or an erasure destroyed it."""

@@ -39,7 +39,7 @@ from sqlalchemy import (
     update,
 )  # fmt: skip
 
-from app.adapters.errors import KeyringUnavailable, SealBroken
+from app.adapters.errors import KeyGone, KeyringUnavailable, SealBroken
 from app.adapters.wiping import empty_journal, overwriting
 from ledger.stores.engine import reading, recording
 
@@ -163,7 +163,10 @@ def decrypt(key: bytes, sealed: bytes, associated: bytes) -> bytes:
     try:
         return AESGCM(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], associated)
     except (InvalidTag, ValueError):  # ValueError: fewer bytes than a nonce
-        raise SealBroken("a sealed payload does not open: it was changed, moved, or sealed under another key") from None
+        raise SealBroken(
+            "a sealed payload does not open: it was changed, moved, or sealed under another key",
+            place=associated.decode("utf-8", "replace"),
+        ) from None
 
 
 class Keyring:
@@ -179,7 +182,7 @@ class Keyring:
         self._lock = threading.Lock()
 
     def key(self, owner: str, retention: str) -> bytes:
-        """Return the data key, 32 bytes. Raises KeyError when there is none: never made, or destroyed."""
+        """Return the data key, 32 bytes. Raises KeyGone when there is none: never made, or destroyed."""
         now = time.monotonic()
         known = self._cache.get((owner, retention))
         if known and known[0] > now:
@@ -187,7 +190,7 @@ class Keyring:
         with reading(self._engine) as connection:
             row = connection.execute(_WRAPPED, {"of": owner, "for": retention}).first()
         if row is None:
-            raise KeyError((owner, retention))
+            raise KeyGone("there is no such data key", place=f"{owner}|{retention}")
         return self._remember(owner, retention, self._unwrap(row.wrapped, owner, retention, row.master_version))
 
     def _unwrap(self, wrapped: bytes, owner: str, retention: str, version: int) -> bytes:

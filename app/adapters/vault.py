@@ -6,9 +6,15 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import structlog
+
+from app.adapters.errors import SealBroken
 from app.adapters.keyring import Keyring, decrypt, encrypt
 
+log = structlog.get_logger()
+
 RETENTIONS = ("identity", "contact", "clinical", "events", "messages")
+MOST_SAID = 100  # broken seals that one process tells its log of, each once: boards are asked for every two seconds
 
 _written = json.JSONEncoder(
     ensure_ascii=False, separators=(",", ":")
@@ -20,6 +26,7 @@ class Vault:
 
     def __init__(self, keyring: Keyring) -> None:
         self._keyring = keyring
+        self._said: set[str] = set()
 
     def welcome(self, owner: str) -> None:
         """Make all of a new owner's keys; before the transaction that writes its first row."""
@@ -34,10 +41,19 @@ class Vault:
         return encrypt(self._keyring.key(owner, retention), _written(payload).encode(), place.encode())
 
     def open(self, owner: str, retention: str, place: str, sealed: bytes) -> dict[str, Any]:
-        """Undo `seal`. Raises SealBroken for other bytes or another place, KeyError when the key is gone."""
-        opened = json.loads(decrypt(self._keyring.key(owner, retention), sealed, place.encode()))
+        """Undo `seal`. Raises SealBroken for other bytes or another place, KeyGone when the key is."""
+        try:
+            opened = json.loads(decrypt(self._keyring.key(owner, retention), sealed, place.encode()))
+        except SealBroken:
+            self._say(place)
+            raise
         assert isinstance(opened, dict)  # noqa: S101 (we sealed it)
         return opened
+
+    def _say(self, place: str) -> None:
+        if len(self._said) < MOST_SAID and place not in self._said:
+            self._said.add(place)
+            log.error("seal.broken", place=place)
 
     def prepare(self, owners: Iterable[str], retention: str) -> None:
         """Fetch the keys of many owners at once."""

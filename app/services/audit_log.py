@@ -18,6 +18,7 @@ from app.domain.actor import Actor
 from app.domain.errors import NotFound
 from app.domain.events import CATALOGUE
 from app.models import Event, Opening, Staff
+from app.ports import Unreadable
 from app.services import events, rights
 from app.services.disclosure import COUNTS_FOR
 from ledger.receipt import ForMe, format_extra
@@ -28,7 +29,8 @@ SHORT_REF = 8  # characters of a reference: enough to tell two apart on a page
 
 @dataclass(frozen=True)
 class AuditLine:
-    """One event on the auditor's list. `subject` is the beginning of a reference, empty for events of the house."""
+    """One event on the auditor's list. `subject` is the beginning of a reference, empty for events of the house. `is_broken`: what
+    was recorded does not open any more, and all that the line says are columns that anybody may have changed."""
 
     id: str
     at: datetime
@@ -38,6 +40,7 @@ class AuditLine:
     subject: str
     seq: int
     entry: bytes
+    is_broken: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ def page_of(
     if before:
         query = query.where(Event.serial < events.serial_of(before))
     rows = session.scalars(query.order_by(Event.serial.desc()).limit(limit + 1)).all()
-    lines = [_audited(session, row).line for row in rows[:limit]]
+    lines = [_line_of(session, row) for row in rows[:limit]]
     return lines, (rows[limit - 1].id if len(rows) > limit else None)
 
 
@@ -156,16 +159,29 @@ def _found(session: Session, event_id: str) -> Event:
     return row
 
 
-def _audited(session: Session, row: Event) -> AuditedEvent:
-    opened, own = events.read_event(session, row)
-    line = AuditLine(
+def _line_of(session: Session, row: Event) -> AuditLine:
+    """Return an event's line, also where somebody tampered with it: one row must not close the book."""
+    try:
+        own = events.read_event(session, row)[1]
+    except Unreadable:
+        return _line(row, "", is_broken=True)
+    return _line(row, str(own["actor"]["role"] or ""))
+
+
+def _line(row: Event, role: str, *, is_broken: bool = False) -> AuditLine:
+    return AuditLine(
         id=row.id,
         at=row.at,
         type=row.type,
         actor_kind=row.actor_kind,
-        role=str(own["actor"]["role"] or ""),
+        role=role,
         subject=(row.subject_ref or "")[:SHORT_REF],
         seq=row.seq,
         entry=row.entry,
+        is_broken=is_broken,
     )
-    return AuditedEvent(line, opened, own)
+
+
+def _audited(session: Session, row: Event) -> AuditedEvent:
+    opened, own = events.read_event(session, row)
+    return AuditedEvent(_line(row, str(own["actor"]["role"] or "")), opened, own)

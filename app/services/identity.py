@@ -13,13 +13,16 @@ from app.domain.age import age_on
 from app.domain.calendar import hospital_day
 from app.domain.masking import mask_document, mask_name, mask_phone
 from app.models import Patient
+from app.ports import Unreadable
 from app.services import people
 from app.services.sealing import open_payload, vault_of
+
+NAME_BROKEN = "？？"
 
 
 @dataclass(frozen=True)
 class Masked:
-    """What boards and lists show of a person: no disclosure."""
+    """What boards and lists show of a person: no disclosure. `name` is NAME_BROKEN where what is kept of them does not open."""
 
     name: str
     sex: str
@@ -45,13 +48,18 @@ class Identity:
 
 
 def masked(session: Session, refs: Iterable[str], now: datetime) -> dict[str, Masked]:
-    """Return how each of `refs` stands on a board. Unknown refs are left out."""
+    """Return how each of `refs` stands on a board. Unknown refs are left out. Somebody whose payload was tampered with has no name
+    there, and everybody else has theirs: one changed row must not close a board for all."""
     wanted = set(refs)
     vault = vault_of(session)
     vault.prepare(wanted, "identity"), vault.prepare(wanted, "contact")
     found = {}
     for patient in session.scalars(select(Patient).where(Patient.ref.in_(wanted))):
-        who = read_identity(session, patient)
+        try:
+            who = read_identity(session, patient)
+        except Unreadable:
+            found[patient.ref] = Masked(NAME_BROKEN, "unknown", None, "")
+            continue
         age = age_on(who.birth_on, hospital_day(now)) if who.birth_on else None
         found[patient.ref] = Masked(mask_name(who.name), who.sex, age, who.phone[-4:])
     return found

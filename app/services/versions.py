@@ -16,9 +16,10 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from app.models import Bound, Event, KeptVersion, Staff
+from app.ports import Unreadable
 from app.services import events
 from app.services.clinics import Words
-from app.services.sealing import SALT, open_payload, vault_of
+from app.services.sealing import SALT, open_payload, place_of, vault_of
 from ledger.entry import row_digest
 
 IMPORTED = "record.imported"
@@ -78,11 +79,16 @@ def _versions(session: Session, row: Bound) -> list[_Found]:
 
 
 def _kept_of(session: Session, row: Bound) -> Sequence[KeptVersion]:
-    if not row.KEEPS or row.version < 2:
+    """Return the versions before the present one. Raises Unreadable where one is not before it: then somebody put an old version
+    back in the place of the present one, with its own payload, which opens."""
+    if not row.KEEPS:
         return ()
     table = row.__tablename__  # type: ignore[attr-defined]
     query = select(KeptVersion).where(KeptVersion.place == table, KeptVersion.row_id == row.object_id)
-    return session.scalars(query.order_by(KeptVersion.version.desc())).all()
+    kept = session.scalars(query.order_by(KeptVersion.version.desc())).all()
+    if kept and kept[0].version >= row.version:
+        raise Unreadable("an old version stands in the place of the present one", place=place_of(row))
+    return kept
 
 
 def _kept(session: Session, row: Bound, one: KeptVersion) -> _Found:

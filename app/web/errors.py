@@ -13,8 +13,9 @@ from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import HTTPException
 
 from app.domain.errors import BadInput, Conflict, Refused, SignInNeeded
+from app.ports import Unreadable
 from app.web.login import ask_no_more
-from app.web.messages import Said, status_words, words_for
+from app.web.messages import Said, broken_seal_words, status_words, words_for
 from app.web.outcomes import outcome_response
 from app.web.transaction import Replay, respond
 
@@ -35,6 +36,7 @@ def init_errors(app: Flask, busy: type[Exception]) -> None:
     app.register_error_handler(busy, on_busy)
     # Of two changes of one row at once the version in the WHERE lets one through; this is the other.
     app.register_error_handler(StaleDataError, lambda _error: on_refused(Conflict()))
+    app.register_error_handler(Unreadable, on_unreadable)
     app.register_error_handler(Exception, on_bug)
 
 
@@ -82,6 +84,15 @@ def on_http(error: HTTPException) -> Response:
         if name == "Allow":
             response.headers[name] = value
     return response
+
+
+def on_unreadable(error: Unreadable) -> Response:
+    """What is kept was changed, moved or put back behind our back: not a word of it is shown, and the page says so. The log names
+    the place, for the operator to look with `flask --app wsgi audit`."""
+    ask_no_more()
+    number = str(uuid.uuid4())[:8]
+    log.error("request.failed", number=number, endpoint=request.endpoint, kind=type(error).__name__, place=error.place)
+    return _answer(500, "seal_broken", broken_seal_words(), number=number)
 
 
 def on_bug(error: Exception) -> Response:

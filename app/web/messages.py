@@ -227,6 +227,16 @@ def status_words(status: int) -> Said:
     return words()
 
 
+def broken_seal_words() -> Said:
+    """Return what a page says in the place of something sealed that no longer opens."""
+    return Said(
+        _("这里的内容打不开"),
+        _(
+            "它和封存时不一样：可能在医院的程序之外被改过、换过或挪过，所以一个字也没有显示。医院的技术人员会收到提醒，请把下面的编号告诉前台。您手里的回执不受影响。"
+        ),
+    )
+
+
 def words_for(refusal: Refused) -> Said:
     """Return what a refusal says; never its code, never an exception's text."""
     words = WORDS.get(refusal.code)
