@@ -49,7 +49,7 @@ def look(session: Session, house: DemoHouse, now: datetime) -> Lack:
     """
     sittings = session.scalars(
         select(ClinicSession)
-        .where(ClinicSession.department_id == house.internal)
+        .where(ClinicSession.department_id == house.internal, ClinicSession.room_id.in_(house.rooms[: len(DOCTORS)]))
         .where(ClinicSession.starts_at <= now, ClinicSession.ends_at >= now + MUST_REMAIN)
         .order_by(ClinicSession.starts_at.desc(), ClinicSession.id)
     ).all()
@@ -64,6 +64,18 @@ def look(session: Session, house: DemoHouse, now: datetime) -> Lack:
         if int(waiting or 0) >= ENOUGH:
             return Lack(sitting.id, 0)
     return Lack(None, WAITING)
+
+
+def who_sits(session: Session, house: DemoHouse, now: datetime) -> frozenset[str]:
+    """Return the logins of the doctors who have a session running at `now`."""
+    sitting = set(
+        session.scalars(
+            select(ClinicSession.clinician_ref).where(
+                ClinicSession.clinic_id == house.clinic, ClinicSession.starts_at <= now, ClinicSession.ends_at > now
+            )
+        )
+    )
+    return frozenset(login for login, doctor in house.doctors.items() if doctor.ref in sitting)
 
 
 def _has_free_slot(session: Session, sitting: ClinicSession, now: datetime) -> bool:
@@ -82,7 +94,9 @@ def plan(session: Session, house: DemoHouse, now: datetime) -> str:
     """Plan a session that is running at `now`, with the doctor who sat least recently; return its id."""
     newest = {
         login: session.scalar(
-            select(func.max(ClinicSession.starts_at)).where(ClinicSession.clinician_ref == house.doctors[login].ref)
+            select(func.max(ClinicSession.starts_at)).where(
+                ClinicSession.clinician_ref == house.doctors[login].ref, ClinicSession.starts_at <= now
+            )
         )
         for login in DOCTORS
     }

@@ -6,7 +6,7 @@ import threading
 import time
 
 from app.domain.errors import Refused
-from app.services.demo import day
+from app.services.demo import coming, day
 from app.services.demo import house as demo_house
 from app.web.house import House, house
 
@@ -16,11 +16,18 @@ _next_at = 0.0
 
 
 def keep_day(at_house: House) -> None:
-    """Plan what the day lacks. One read when nothing does. Raises LookupError where the demo was never built."""
+    """Plan what the day and the next ones lack. One read when nothing does. Raises LookupError where the demo was never built."""
     now = at_house.clock()
     with at_house.reading_session() as session:
         at = demo_house.find(session)
         lack = day.look(session, at, now)
+        missing = coming.missing_days(session, at, now)
+    for day_on in missing:
+        with at_house.writing_session() as session:
+            if day_on in coming.missing_days(session, at, now):  # the other worker may have been first
+                coming.plan_day(session, at, day_on, now)
+    if missing:
+        at_house.bell.knock()
     if lack.is_nothing:
         return
     session_id = lack.session_id

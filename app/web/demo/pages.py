@@ -13,7 +13,7 @@ from app.domain.actor import Actor
 from app.domain.errors import NotFound
 from app.domain.masking import mask_phone
 from app.services import screens, staff_signin
-from app.services.demo import cast, walk
+from app.services.demo import cast, day, walk
 from app.services.demo import house as demo_house
 from app.web import oauth
 from app.web.demo import bp
@@ -45,10 +45,20 @@ def home() -> Any:
         "demo/home.html",
         players=players,
         workers=cast.WORKERS,
+        sitting=_who_sits(),
         messages=messages,
         address=_address(),
         qr=_qr(_address()),
     )
+
+
+def _who_sits() -> frozenset[str]:
+    """Return which doctors have people to call now; none before the demo's data is there."""
+    with reading() as session:
+        try:
+            return day.who_sits(session, demo_house.find(session), house().clock())
+        except LookupError:
+            return frozenset()
 
 
 def _address() -> str:
