@@ -11,6 +11,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine
 
+from ledger.stores.engine import alone
+
 JOURNAL_TRIES = 5
 
 
@@ -43,11 +45,6 @@ def rewrite(engine: Engine) -> None:
     """Write a SQLite database anew without its free space (VACUUM). Needs its size in free disk, and others wait meanwhile."""
     if engine.dialect.name != "sqlite":
         return
-    connection = engine.raw_connection()
-    try:
-        driver: Any = connection.driver_connection
-        driver.execute("PRAGMA query_only=0")
+    with alone(engine) as driver:
         driver.execute("VACUUM")
-    finally:
-        connection.close()
     empty_journal(engine)

@@ -5,6 +5,10 @@ database to itself from its first statement: it waits at a gate, then begins wit
 process is behind the gate, so a process has one connection that writes, and all others only read: a transaction that
 somebody begins without either reads, and its first write fails. An ORM Session bound to the connection behaves the same.
 
+With one connection that writes, whatever is wrong with it would be wrong for every act of the process. So it is thrown away
+where a transaction could not begin, be committed or be rolled back (full disk, a lock, a cursor that somebody left open), and
+the next one who records opens another.
+
 On PostgreSQL the gate is an advisory lock, and a reader's one moment is REPEATABLE READ; the rest of this page is SQLite's.
 
 SQLite 3.7.0 to 3.51.2 can lose a commit or corrupt the file when two connections meet at a WAL reset
@@ -23,7 +27,7 @@ import fcntl
 import os
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -75,6 +79,7 @@ def open_engine(url: str | URL) -> Engine:
     gate = _Gate(Path(parsed.database + ".gate"))
     writer = _open_sqlite(parsed, gate, "IMMEDIATE", pool_size=1, max_overflow=0)
     options = {_GATE: gate, _WRITER: writer}
+    writer.update_execution_options(**options)  # so that who has only the connection's engine comes to the gate too
     engine = _open_sqlite(
         parsed, gate, "DEFERRED", pool_size=POOL_SIZE, max_overflow=POOL_OVERFLOW, execution_options=options
     )
@@ -97,11 +102,11 @@ def _open_sqlite(url: URL, gate: "_Gate", begins: str, **options: Any) -> Engine
         **options,
     )
     owner = os.getpid()
-    statement = f"BEGIN {begins}"
+    statement, reads_only = f"BEGIN {begins}", begins == "DEFERRED"
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: object) -> None:
-        _configure(connection, gate, reads_only=begins == "DEFERRED")
+        _configure(connection, gate, reads_only)
 
     @event.listens_for(engine, "checkout")
     def refuse_after_fork(_connection: object, _record: object, _proxy: object) -> None:
@@ -110,6 +115,8 @@ def _open_sqlite(url: URL, gate: "_Gate", begins: str, **options: Any) -> Engine
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
+        if not (reads_only or gate.is_mine()):
+            raise RuntimeError("the connection that writes is for `recording`, which passes the gate first")
         _tell(connection, statement)
 
     return engine
@@ -132,23 +139,66 @@ def recording(engine: Engine, durable: bool = True) -> Iterator[Connection]:
     Without `durable` a power cut, not a crash, may undo it if no durable one followed: for what can be made again.
 
     Raises GateBusy if others kept the database for GATE_TIMEOUT_SECONDS, and RuntimeError if this thread is recording
-    already, which would wait for itself for ever.
+    already, which would wait for itself for ever. Raises OperationalError where SQLite gave the transaction up by itself (as
+    it may when its disk is full) and the block went on all the same: what it wrote after that is not to be relied on.
     """
     options = engine.get_execution_options()
-    gate: _Gate | None = options.get(_GATE)
-    if gate is None:
+    if _GATE not in options:
         with engine.connect() as connection, connection.begin():
             _take_turn(connection, durable)
             yield connection
         return
+    with _writing(options, durable) as connection:
+        is_theirs = False  # whose fault an exception is: of the block below, or of what comes before and after
+        try:
+            with connection.begin() as transaction:
+                is_theirs = True
+                yield connection
+                is_theirs = False
+                if transaction.is_active and not _is_within(connection):
+                    gave_up = sqlite.OperationalError("SQLite gave the transaction up before it was committed")
+                    raise DBAPIError.instance("COMMIT", None, gave_up, sqlite.Error, dialect=connection.dialect)
+        except BaseException:
+            if not is_theirs or _is_within(connection):
+                connection.invalidate()
+            raise
+
+
+@contextmanager
+def alone(engine: Engine) -> Iterator[Any]:
+    """Yield the driver's connection that writes, behind the gate and in no transaction: for VACUUM, which wants none.
+
+    Others who record wait meanwhile, a sequencer as long as it takes. SQLite only. Raises as `recording` does.
+    """
+    with _writing(engine.get_execution_options(), durable=True) as connection:
+        try:
+            yield connection.connection.driver_connection
+        finally:
+            connection.invalidate()  # whatever was set on it goes with it
+
+
+@contextmanager
+def _writing(options: Mapping[str, Any], durable: bool) -> Iterator[Connection]:
+    """Yield the connection that writes, behind the gate, not yet in a transaction."""
+    gate: _Gate = options[_GATE]
     writer: Engine = options[_WRITER]
     with gate.held(), writer.connect() as connection:
         wanted = _synchronous(durable)
         if connection.info.get(_SYNCHRONOUS) != wanted:
-            _tell(connection, f"PRAGMA synchronous={wanted}")
+            try:
+                _tell(connection, f"PRAGMA synchronous={wanted}")
+            except DBAPIError:
+                connection.invalidate()
+                raise
             connection.info[_SYNCHRONOUS] = wanted
-        with connection.begin():
-            yield connection
+        yield connection
+
+
+def _is_within(connection: Connection) -> bool:
+    """Tell whether SQLite itself says that a transaction is open."""
+    return not (connection.closed or connection.invalidated) and bool(
+        connection.connection.driver_connection.in_transaction  # type: ignore[union-attr]
+    )
 
 
 @contextmanager
@@ -227,7 +277,8 @@ class _Gate:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 yield
             finally:
-                os.close(lock)  # and with it the lock
+                fcntl.flock(lock, fcntl.LOCK_UN)  # a child that was forked meanwhile has the file open too
+                os.close(lock)
         finally:
             self._holder = None
             self._turn.release()
@@ -251,13 +302,22 @@ class _Turn:
             mine = threading.Lock()
             mine.acquire()
             self._waiting.append(mine)
-        if mine.acquire(timeout=timeout):
-            return True
+        try:
+            if mine.acquire(timeout=timeout):
+                return True
+        except BaseException:  # the handler of a signal raised: nobody may hand the turn to who has gone
+            if not self._leave(mine):
+                self.release()
+            raise
+        return not self._leave(mine)  # it may have come in the very moment in which the patience ended
+
+    def _leave(self, mine: threading.Lock) -> bool:
+        """Stop waiting; tell whether that was in time, before the turn came."""
         with self._guard:
             if mine in self._waiting:
                 self._waiting.remove(mine)
-                return False
-        return True  # it came in the very moment in which the patience ended
+                return True
+        return False
 
     def release(self) -> None:
         """Hand the turn to who has waited longest."""
@@ -272,9 +332,8 @@ def _configure(connection: Any, gate: _Gate, reads_only: bool) -> None:
     """Set up a new connection to a SQLite file."""
     journal = "wal" if is_safe_with_wal(sqlite.sqlite_version_info) else "truncate"
     if _journal_mode(connection, "") != journal:
-        with (
-            nullcontext() if gate.is_mine() else gate.held()
-        ):  # two processes that change it at once get "database is locked", busy timeout or not
+        # Two processes that change it at once get "database is locked", busy timeout or not.
+        with nullcontext() if gate.is_mine() else gate.held():
             if _journal_mode(connection, f"={journal}") != journal:
                 raise StoreError(
                     f"SQLite would not use journal_mode={journal}; is the database on a network file system?"
