@@ -20,10 +20,11 @@ from ledger.checkpoint import Checkpoint, sign_checkpoint
 from ledger.entry import canonical_json
 from ledger.errors import LedgerError, VerificationError
 from ledger.merkle import leaf_hash, node_hash
-from ledger.note import ED25519_COSIGNATURE, SigningKey
+from ledger.note import ED25519_COSIGNATURE, SigningKey, format_note
 from ledger.paper import fingerprint, format_paper
 from ledger.policy import parse_policy
 from ledger.receipt import ForMe, Receipt, ToShow, format_extra, format_receipt, parse_receipt, verify_receipt
+from ledger.successor import Successor, sign_successor, verify_successor
 from tests.ledger.made import LOG, WITNESS, make_receipt
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -331,6 +332,33 @@ def chains() -> list[dict[str, object]]:
     return cases
 
 
+def successors() -> list[dict[str, object]]:
+    """Return notes that say, or do not, who goes on for the log, with what this package reads in them: a size, or null."""
+    goes_on = SigningKey("log.example/two", b"\x08" * 32).verifier_key
+    said = Successor(Checkpoint(LOG.name, 12, bytes(32)), goes_on, "restored", "https://hospital.example/ledger/")
+    elsewhere = replace(said, old=replace(said.old, origin="log.example/other"))
+    good = sign_successor(said, LOG)
+    notes = [good, sign_successor(replace(said, address=""), LOG), sign_successor(said, SUCCESSOR)]
+    notes += [sign_successor(elsewhere, LOG), sign_checkpoint(said.old, LOG), "", good[:-1], f"{good}\n"]
+    texts = [good.split("\n\n")[0] + "\n"]
+    texts = [
+        texts[0].replace(old, new) for old, new in (("size 12", "size 012"), ("reason", "Reason"), ("https", "ftp"))
+    ]
+    notes += [format_note(text, [LOG.sign(text)]) for text in texts]
+    notes += [good[:i] + chr(ord(good[i]) ^ 1) + good[i + 1 :] for i in range(0, len(good), 3)]
+
+    def size(note: str) -> int | None:
+        try:
+            return verify_successor(note.encode(), [LOG.verifier_key]).old.size
+        except LedgerError:
+            return None
+
+    cases: list[dict[str, object]] = [{"note": note, "size": size(note)} for note in notes]
+    assert [case["size"] for case in cases[:2]] == [12, 12]
+    assert not any(case["size"] for case in cases[2:])
+    return cases
+
+
 @pytest.fixture(scope="module")
 def receipts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file of receipts, with this package's verdict on each."""
@@ -348,6 +376,7 @@ def receipts(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "policies": policies(),
         "paper": on_paper(),
         "chains": chains(),
+        "successors": successors(),
     }
     assert parse_receipt(format_receipt(shown).encode()) == shown
     path = tmp_path_factory.mktemp("receipts") / "receipts.json"

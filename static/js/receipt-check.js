@@ -10,7 +10,7 @@
   /* One name from each script; a script can get lost on the way, and a check with a hole in it must not run. */
   const NEEDED = [
     "concat", "sha256", "parseJSON", "isOnCurve", "isEd25519", "parseNote", "rootOf", "parsePolicy", "verifyReceipt", "inflate", "receiptOfCode",
-    "checkChains", "tamper", "checkKnown", "ReceiptView", "ReceiptInput"
+    "checkChains", "readSuccessor", "tamper", "checkKnown", "ReceiptView", "ReceiptEnded", "ReceiptInput"
   ];
 
   function refill(element, children) {
@@ -100,7 +100,8 @@
     const isReceipt = result.steps[0].ok;
     const isOfOthers = !isReceipt && !change && MZ.isProofOfOthers(this.bytes);
     const state = this.view.stateOf(result);
-    this.answer([this.view.drawVerdict(result, change, isOfOthers)]);
+    const ended = change ? null : this.ended.draw(result);
+    this.answer([this.view.drawVerdict(result, change, isOfOthers)].concat(ended || []));
     refill(this.steps, isReceipt ? this.view.drawSteps(result, change ? original : null) : []);
     refill(this.tries, original.isSealed ? this.drawTries(change) : []);
     refill(this.technical, isReceipt ? this.view.drawTechnical(result) : []);
@@ -230,6 +231,7 @@
       return;
     }
     check.view = new MZ.ReceiptView(root.dataset, check.against);
+    check.ended = new MZ.ReceiptEnded(root.dataset, check.words);
     const embedded = root.querySelector("[data-receipt]");
     const chooser = root.querySelector("[data-chooser]");
     const input = chooser ? new MZ.ReceiptInput(chooser, check, check.against) : null;

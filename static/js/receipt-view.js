@@ -48,6 +48,9 @@
     this.setAgainst(against);
   };
   const View = MZ.ReceiptView;
+  View.make = make;
+  View.fill = fill;
+  View.grouped = grouped;
 
   View.prototype.setAgainst = function (against) {
     this.keys = against.keys;

@@ -5,6 +5,8 @@ Whoever holds an old receipt, or watched the old log, checks it here with the ol
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Response, abort, render_template, request, url_for
 
 from app.web.house import house
@@ -40,6 +42,26 @@ def _said(ended: Ended) -> Successor | None:
         return verify_successor(ended.successor.encode(), _keys(ended)[:1]) if ended.successor else None
     except LedgerError:
         return None
+
+
+def ended_for_check() -> list[dict[str, Any]]:
+    """Return what static/js/receipt-ended.js tells the holder of an old receipt: of each log that ended, in the order of time.
+
+    A saved page has it too, so addresses are whole.
+    """
+    address = base_url(request.host_url)
+    return [
+        {
+            "keys": [key.format() for key in _keys(one)],
+            "size": one.old_size,
+            "reason": one.reason,
+            "goes_on": one.goes_on,
+            "note": one.successor,
+            "page": address + url_for("log.frozen", nth=one.number),
+        }
+        for one in ended_logs(house().engine)
+        if _keys(one)
+    ]
 
 
 @bp.get("/ledger/frozen/<int:nth>/")

@@ -11,6 +11,7 @@ from app.web import event_words
 from app.web.house import house
 from app.web.i18n import language_tag
 from app.web.log import bp
+from app.web.log.frozen import ended_for_check
 from app.web.log.saved import self_contained
 from app.web.login import public
 from app.web.sealing import base_url, key_fingerprints, witness_policy
@@ -23,7 +24,13 @@ SAVED_AS = {
 
 def _parts() -> dict[str, Any]:
     types, fields = event_words.for_check()
-    return {"keys": key_fingerprints(), "policy": witness_policy(), "event_words": types, "field_words": fields}
+    return {
+        "keys": key_fingerprints(),
+        "policy": witness_policy(),
+        "event_words": types,
+        "field_words": fields,
+        "ended": ended_for_check(),
+    }
 
 
 @bp.get("/verify")
