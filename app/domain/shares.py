@@ -32,6 +32,7 @@ MOST_RESULTS = 50
 LEAST_PASSCODE, MOST_PASSCODE = 6, 32  # characters
 # Wrong passcodes in a link's whole life. Ten of a million six-digit ones: one in a hundred thousand.
 MOST_WRONG = 10
+TRY_LIFE = timedelta(minutes=1)  # much longer than looking at a passcode takes, its waits for the database included
 TOLD_AGAIN_AFTER = timedelta(hours=1)  # a phone rings once for a share that several open together
 LOCATION_LIFE = timedelta(minutes=10)  # of a file's address; the specification allows an hour
 ASK_AGAIN_SECONDS = 60  # what a manifest says to programs that ask again

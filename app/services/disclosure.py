@@ -29,6 +29,7 @@ from app.services.sealing import object_of
 
 KeyT = TypeVar("KeyT", bytes, str)
 
+Version = tuple[type[Bound], str, int]  # kind, key and version
 COUNTS_FOR = timedelta(minutes=15)
 MOST_AT_ONCE = 500  # keys in one statement: SQLite takes a bounded number of parameters
 # What a look rests on where no question named the person: whose work in a clinic, or whose office, it is.
@@ -53,7 +54,7 @@ class Due:
     event_id: str
     event_type: str
     subject: str
-    rows: tuple[tuple[type[Bound], str, int], ...]  # kind, key and version
+    rows: tuple[Version, ...]
     named: tuple[dict[str, Any], ...]
     keys: tuple[bytes, ...]
     said: dict[str, Any]  # detail, purpose, reason and consent of the event
@@ -80,7 +81,9 @@ def looked(session: Session) -> Look:
 def record_due(session: Session, actor: Actor, seen: Look, now: datetime) -> None:
     """Record what a look announced. Raises Changed where a version or a grant is not what it was, or where the same sitting had
     the same recorded meanwhile."""
-    if not all(rights.stands(session, one, now) for one in seen.asked) or not _are_present(session, seen.due):
+    if not all(rights.stands(session, one, now) for one in seen.asked) or not are_present(
+        session, [row for one in seen.due for row in one.rows]
+    ):
         raise Changed()
     if _marked(session, [key for one in seen.due for key in one.keys], now):
         raise Changed()
@@ -91,10 +94,15 @@ def record_due(session: Session, actor: Actor, seen: Look, now: datetime) -> Non
         _mark(session, one.keys, one.event_id, now)
 
 
-def _are_present(session: Session, due: Sequence[Due]) -> bool:
-    """Tell whether every row that was announced is there, in the version that was opened."""
+def named_versions(rows: Iterable[Bound]) -> tuple[Version, ...]:
+    """Return kind, key and version of rows as they were opened, for `are_present`."""
+    return tuple((type(row), row.object_id, row.version) for row in rows)
+
+
+def are_present(session: Session, rows: Iterable[Version]) -> bool:
+    """Tell whether every row that was opened is there, in the version that was opened."""
     kept: dict[type[Bound], dict[str, int]] = {}
-    for kind, row_id, version in (row for one in due for row in one.rows):
+    for kind, row_id, version in rows:
         if kept.setdefault(kind, {}).setdefault(row_id, version) != version:
             return False
     for kind, versions in kept.items():
@@ -148,9 +156,8 @@ def opened(
     keys = tuple(_key(actor, event_type, subject, row, resting) for row in fresh)
     if "due" in session.info:
         event_id = new_event_id(to_ms(now))
-        rows_of = tuple((type(row), row.object_id, row.version) for row in fresh)
         named = tuple(object_of(session, row) for row in fresh)
-        session.info["due"].append(Due(event_id, event_type, subject, rows_of, named, keys, said))
+        session.info["due"].append(Due(event_id, event_type, subject, named_versions(fresh), named, keys, said))
         return event_id
     event = events.record(session, event_type, actor, now, subject=subject, objects=fresh, **said)
     _mark(session, keys, event.id, now)

@@ -42,13 +42,11 @@ class Gone(Refused):
 
 @dataclass(frozen=True)
 class Page:
-    """One page of a search. `cursor` goes on, empty at the end; `total` is known where this is all there is. `rows` are what was
-    opened for it, for `record_found`."""
+    """One page of a search. `cursor` goes on, empty at the end; `total` is known where this is all there is."""
 
     resources: tuple[Resource, ...]
     cursor: str
     total: int | None
-    rows: tuple[Any, ...]
 
 
 def read(session: Session, standing: Standing, frame: Frame, kind: str, its_id: str, now: datetime) -> Resource:
@@ -65,8 +63,8 @@ def read(session: Session, standing: Standing, frame: Frame, kind: str, its_id: 
 
 
 def search(session: Session, standing: Standing, frame: Frame, asked: Search, now: datetime) -> Page:
-    """Return a page of matches; `record_found` says that they were read, and comes before the first byte. Looking for what is
-    sealed takes its time: this is for a read transaction, which holds nobody up.
+    """Return a page of matches and record that they were read, in the versions that it shows. Looking for what is sealed takes its
+    time: the door looks first, and records what this announces before the first byte.
 
     Raises NotAllowed, NotFound, Gone.
     """
@@ -91,12 +89,8 @@ def search(session: Session, standing: Standing, frame: Frame, asked: Search, no
             is_more, last = True, _after(asked.kind, row)
             break
     total = None if is_more or asked.cursor else len(found)
-    return Page(tuple(found), last if is_more else "", total, tuple(rows.values()))
-
-
-def record_found(session: Session, standing: Standing, kind: str, page: Page, now: datetime) -> None:
-    """Record that a page of a search was read, in the versions that it shows."""
-    _record(session, standing, kind, page.rows, now)
+    _record(session, standing, asked.kind, list(rows.values()), now)
+    return Page(tuple(found), last if is_more else "", total)
 
 
 def _sources(session: Session, standing: Standing, frame: Frame, kind: str, now: datetime) -> Sequence[Source]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -73,11 +73,7 @@ class Act:
 
     def wait_for_seal(self) -> bool:
         """Wait until the act's events stand in a published checkpoint, RECEIPT_WAIT_MS at most; say whether they do."""
-        if not self._events:
-            return True
-        return bool(
-            self._house.bell.wait(max(e.serial for e in self._events), self._house.settings.receipt_wait_ms / 1000)
-        )
+        return _is_sealed(self._events)
 
     def sealed(self) -> Response:
         """Return the answer, with its receipts: a form goes on to its page by 303, a call gets JSON. Neither leaves before the
@@ -88,6 +84,14 @@ class Act:
         response = _onward(self.answer["location"], ids)
         response.wait = self.wait_for_seal
         return response
+
+
+def _is_sealed(recorded: Sequence[Recorded]) -> bool:
+    """Wait until these events stand in a published checkpoint, RECEIPT_WAIT_MS at most; say whether they do."""
+    if not recorded:
+        return True
+    at_house = house()
+    return bool(at_house.bell.wait(max(e.serial for e in recorded), at_house.settings.receipt_wait_ms / 1000))
 
 
 def see_other(endpoint: str, **values: Any) -> dict[str, Any]:
@@ -181,7 +185,12 @@ Shown = TypeVar("Shown")
 
 
 def opening(show: Callable[[Session, Actor, datetime], Shown]) -> Shown:
-    """Return what `show` opens of a record, once the events that say so are committed.
+    """Return what `show` opens of a record, once the events that say so are committed."""
+    return disclosed(show)[0]
+
+
+def disclosed(show: Callable[[Session, Actor, datetime], Shown]) -> tuple[Shown, tuple[Recorded, ...]]:
+    """Return what `show` opens of a record and the events that say so, committed.
 
     1. Look, in a read transaction: nobody waits while payloads are opened. A refusal is recorded, as in an act (A6).
     2. Record what was looked at, in a transaction of its own that opens nothing; within fifteen minutes there may be nothing.
@@ -194,15 +203,23 @@ def opening(show: Callable[[Session, Actor, datetime], Shown]) -> Shown:
         shown = show(session, who, now)
         seen = disclosure.looked(session)
     if not seen.due:
-        return shown
+        return shown, ()
     try:
         with at_house.writing_session() as session:
             disclosure.record_due(session, who, seen, now)
+            recorded = tuple(events.recorded(session))
     except disclosure.Changed:
         with act() as a:
-            return show(a.session, a.actor, a.now)
+            shown = show(a.session, a.actor, a.now)
+        return shown, a.events
     at_house.bell.knock()
-    return shown
+    return shown, recorded
+
+
+def disclosed_data(show: Callable[[Session, Actor, datetime], Any]) -> Response:
+    """Return the JSON value that `show` opens of a record as the API's answer, with the receipts of its opening (`disclosed`)."""
+    value, recorded = disclosed(show)
+    return respond(data(value), [e.id for e in recorded], _is_sealed(recorded))
 
 
 def record_refusal(at_house: House, actor: Actor, refusal: Refused, now: datetime) -> None:

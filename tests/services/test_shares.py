@@ -14,7 +14,7 @@ from app.domain import clinical
 from app.domain.clinical import Kind
 from app.domain.errors import NotAllowed, NotFound, TooMany
 from app.domain.fhir.write import Frame
-from app.domain.shares import MOST_IN_FORCE, MOST_WRONG, Choice, ShareOver, SharesFull
+from app.domain.shares import MOST_IN_FORCE, MOST_WRONG, TRY_LIFE, Choice, ShareOver, SharesFull
 from app.models import Share, ShareFile, ShareLocation, ShareOpening
 from app.services import erasure, people, records, share_openings, shares, sweeping
 from tests.fixtures_visit import Person, Ward
@@ -104,7 +104,7 @@ def test_stopped_it_opens_nothing_on_the_next_request_and_its_key_and_content_ar
         lambda s: share_openings.open_link(s, its, WHO, AT, ward.now, is_direct=False),
         lambda s: share_openings.require_in_force(s, its, ward.now),
         lambda s: share_openings.begin_try(s, its, ward.now, has_passcode=True),
-        lambda s: share_openings.fetch(s, once, AT, ward.now),
+        lambda s: share_openings.take_location(s, once, ward.now),
     ):
         with pytest.raises(ShareOver), ward.house.writing_session() as session:
             ask(session)
@@ -185,6 +185,29 @@ def test_tries_at_the_same_moment_count_each_before_any_was_looked_at(ward, li):
         ward.do(share_openings.begin_try, its, has_passcode=True)
 
 
+def test_tries_whose_verdict_was_lost_come_back_and_wrong_ones_do_not(ward, li):
+    """A process that falls between counting a try and looking at it tells nobody anything, and must not lock a link for its life."""
+    its = token(ward, li, made(ward, li, hashed="hash"))
+    for _ in range(3):
+        ward.do(share_openings.begin_try, its, has_passcode=True)
+        ward.do(share_openings.end_try, its, WHO, is_right=False, was_tried=True)
+    for _ in range(MOST_WRONG - 3):
+        ward.do(share_openings.begin_try, its, has_passcode=True)  # and then the process falls
+    with pytest.raises(TooMany):
+        ward.do(share_openings.begin_try, its, has_passcode=True)
+    ward.clock.now += TRY_LIFE - timedelta(seconds=1)
+    with pytest.raises(TooMany):
+        ward.do(share_openings.begin_try, its, has_passcode=True)
+    ward.clock.now += timedelta(seconds=1)
+    left = []
+    for _ in range(MOST_WRONG - 3):
+        ward.do(share_openings.begin_try, its, has_passcode=True)
+        left.append(ward.do(share_openings.end_try, its, WHO, is_right=False, was_tried=True))
+    assert left == list(range(MOST_WRONG - 4, -1, -1))
+    with pytest.raises(ShareOver):
+        ward.do(share_openings.begin_try, its, has_passcode=True)
+
+
 def test_a_right_one_costs_nothing_and_none_given_is_no_try(ward, li):
     its = token(ward, li, made(ward, li, hashed="hash"))
     for _ in range(3):
@@ -207,13 +230,13 @@ def test_an_address_of_a_file_works_once_and_for_minutes(ward, li):
     share_id = made(ward, li)
     with ward.house.writing_session() as session:
         first, second = (share_openings.new_location(session, share_id, ward.now) for _ in range(2))
-    assert ward.do(lambda s, now: share_openings.fetch(s, first, AT, now)).share_id == share_id
+    assert ward.do(share_openings.take_location, first) == share_id
     with pytest.raises(ShareOver):
-        ward.do(lambda s, now: share_openings.fetch(s, first, AT, now))
+        ward.do(share_openings.take_location, first)
     ward.clock.now += timedelta(minutes=10)
     for once in (first, second):
         with pytest.raises(ShareOver):
-            ward.do(lambda s, now, once=once: share_openings.fetch(s, once, AT, now))
+            ward.do(share_openings.take_location, once)
 
 
 def test_it_ends_with_the_tie_of_whoever_made_it(ward, li):

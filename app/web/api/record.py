@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import base64
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
+from sqlalchemy.orm import Session
+
+from app.domain.actor import Actor
 from app.domain.errors import NotAllowed
 from app.services import attachments, people, records, summary
 from app.web.api import answers_record as answers
@@ -15,7 +19,7 @@ from app.web.api.operation import answer, operation, plain
 from app.web.disclosing import disclosing
 from app.web.house import house
 from app.web.login import bearer_required
-from app.web.transaction import act, current_actor, data, reading
+from app.web.transaction import current_actor, disclosed_data, reading
 
 
 @bp.get("/records", endpoint="records")
@@ -44,10 +48,9 @@ def list_records() -> Any:
 @operation(answers.Visit, examples.VISIT)
 def visit_record(visit_id: str) -> Any:
     """Open one visit: all that its page shows. The answer carries the receipt of the opening."""
-    with act() as a:
-        opened = records.open_visit(a.session, a.actor, visit_id, a.now)
-        a.answer = data(plain(answers.Visit, opened))
-    return a.sealed()
+    return disclosed_data(
+        lambda session, actor, now: plain(answers.Visit, records.open_visit(session, actor, visit_id, now))
+    )
 
 
 @bp.get("/records/other/<record_id>")
@@ -56,10 +59,9 @@ def visit_record(visit_id: str) -> Any:
 @operation(answers.Visit, examples.OTHERS)
 def other_records(record_id: str) -> Any:
     """Open the records of one day that belong to no visit."""
-    with act() as a:
-        opened = records.open_others(a.session, a.actor, record_id, a.now)
-        a.answer = data(plain(answers.Visit, opened))
-    return a.sealed()
+    return disclosed_data(
+        lambda session, actor, now: plain(answers.Visit, records.open_others(session, actor, record_id, now))
+    )
 
 
 @bp.get("/records/known/<patient_ref>")
@@ -68,10 +70,9 @@ def other_records(record_id: str) -> Any:
 @operation(answers.Known, examples.KNOWN)
 def known(patient_ref: str) -> Any:
     """Open a person's lists: problems, allergies, medicines now, immunizations, documents."""
-    with act() as a:
-        opened = summary.open_summary(a.session, a.actor, patient_ref, a.now)
-        a.answer = data(plain(answers.Known, opened))
-    return a.sealed()
+    return disclosed_data(
+        lambda session, actor, now: plain(answers.Known, summary.open_summary(session, actor, patient_ref, now))
+    )
 
 
 @bp.get("/records/courses/<record_id>")
@@ -80,15 +81,17 @@ def known(patient_ref: str) -> Any:
 @operation(answers.Course, examples.COURSE, asks=forms.CourseQuery)
 def course(record_id: str, query: forms.CourseQuery) -> Any:
     """Open one measurement over time, a page of it; `record_id` is any of its values."""
-    with act() as a:
-        opened = summary.open_course(a.session, a.actor, record_id, a.now, after=query.after or "")
+
+    def show(session: Session, actor: Actor, now: datetime) -> Any:
+        opened = summary.open_course(session, actor, record_id, now, after=query.after or "")
         values = [{"measurement": measured, "visit_id": visit_id} for measured, visit_id in opened.values]
         said = {
             "id": opened.id, "patient_ref": opened.patient_ref, "name": opened.name, "values": values, "next": opened.older,
             "event_id": opened.event_id,
         }  # fmt: skip
-        a.answer = data(plain(answers.Course, said))
-    return a.sealed()
+        return plain(answers.Course, said)
+
+    return disclosed_data(show)
 
 
 @bp.get("/records/documents/<document_id>")
@@ -97,10 +100,12 @@ def course(record_id: str, query: forms.CourseQuery) -> Any:
 @operation(answers.OpenedDocument, examples.OPENED_DOCUMENT)
 def document(document_id: str) -> Any:
     """Open a document: what it is, and its bytes."""
-    with act() as a:
-        paper, event_id = attachments.open_paper(a.session, a.actor, document_id, a.now)
-        file = attachments.open_file(a.session, a.actor, document_id, a.now)
+
+    def show(session: Session, actor: Actor, now: datetime) -> Any:
+        paper, event_id = attachments.open_paper(session, actor, document_id, now)
+        file = attachments.open_file(session, actor, document_id, now)
         shown = {name: value for name, value in asdict(paper).items() if name in answers.Document.model_fields}
         said = {**shown, "base64": base64.b64encode(file.data).decode(), "event_id": event_id}
-        a.answer = data(plain(answers.OpenedDocument, said))
-    return a.sealed()
+        return plain(answers.OpenedDocument, said)
+
+    return disclosed_data(show)

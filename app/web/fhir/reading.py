@@ -21,7 +21,7 @@ from app.web.fhir import bp
 from app.web.fhir.calls import app_required, json_wanted, standing
 from app.web.house import house
 from app.web.outcomes import fhir_response, frame, outcome_response
-from app.web.transaction import act, reading
+from app.web.transaction import opening, reading
 
 
 @bp.get("/R4/<kind>/<its_id>")
@@ -39,8 +39,7 @@ def read(kind: str, its_id: str) -> Any:
         with reading() as session:
             resource = fhir_read.read(session, who, at, kind, its_id, house().clock())
     else:
-        with act(is_keyed=False) as a:
-            resource = fhir_read.read(a.session, who, at, kind, its_id, a.now)
+        resource = opening(lambda session, _actor, now: fhir_read.read(session, who, at, kind, its_id, now))
     response = fhir_response(resource)
     response.set_etag(_tag(resource), weak=True)
     response.make_conditional(request)
@@ -78,11 +77,7 @@ def _search(kind: str, pairs: Iterable[tuple[str, str]]) -> Response:
     except OtherPatient:
         with reading():  # where a refusal is recorded (A6); whether there is such a person, nobody looks
             raise NotAllowed(about=who.patient, rule="app_scope") from None
-    with reading() as session:
-        page = fhir_read.search(session, who, at, asked, now)
-    if kind not in OF_THE_HOUSE:
-        with act(is_keyed=False) as a:
-            fhir_read.record_found(a.session, who, kind, page, a.now)
+    page = opening(lambda session, _actor, now: fhir_read.search(session, who, at, asked, now))
     return fhir_response(write_searchset(at, page.resources, _links(asked, page), page.total))
 
 

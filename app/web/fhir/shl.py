@@ -22,7 +22,7 @@ from app.domain.shares import (
     plain,
     same_passcode,
 )
-from app.services import share_openings
+from app.services import disclosure, share_openings
 from app.services.share_openings import Handed
 from app.web.disclosing import disclosing
 from app.web.fhir import bp
@@ -119,8 +119,9 @@ def shl_file(token: str) -> Any:
     """Answer with the file that a manifest named, once; its manifest recorded the opening."""
     at = frame()
     with act(is_keyed=False) as a:
-        handed = share_openings.fetch(a.session, token, at, a.now)
-    return _file(handed)
+        share_id = share_openings.take_location(a.session, token, a.now)
+    with reading() as session:
+        return _file(share_openings.file_of(session, share_id, at, a.now))
 
 
 @bp.get("/shl/<token>/now")
@@ -151,9 +152,19 @@ def _refused_passcode(token: str, recipient: str, passcode: str) -> int | None:
 
 
 def _open(token: str, recipient: str, *, is_direct: bool) -> Handed:
-    at = frame()
-    with act(is_keyed=False) as a:
-        return share_openings.open_link(a.session, token, recipient, at, a.now, is_direct=is_direct)
+    """Look, record, and only then hand on, as `transaction.opening` does for who is signed in."""
+    at, now = frame(), house().clock()
+    with reading() as session:
+        seen = share_openings.look(session, token, recipient, at, now, is_direct=is_direct)
+    if seen.is_recorded:
+        return seen.handed
+    try:
+        with act(is_keyed=False) as a:
+            share_openings.record(a.session, seen, token, recipient, a.now)
+    except disclosure.Changed:
+        with act(is_keyed=False) as a:
+            return share_openings.open_link(a.session, token, recipient, at, a.now, is_direct=is_direct)
+    return seen.handed
 
 
 def _over(token: str, recipient: str) -> None:

@@ -21,7 +21,7 @@ from app.web.sealing import base_url, qr_svg
 from app.web.share_words import KINDS as KIND_WORDS
 from app.web.share_words import LASTING as LASTING_WORDS
 from app.web.share_words import STATES, viewer_words
-from app.web.transaction import act, current_actor, reading, see_other
+from app.web.transaction import act, current_actor, opening, reading, see_other
 
 
 @bp.get("/me/shares", endpoint="shares")
@@ -126,14 +126,12 @@ def _form(person: str, typed: dict[str, Any], errors: dict[str, str], status: in
         people = oauth_grants.readable_people(session, current_actor(), now)
     chosen = next((ref for ref, _name in people if ref == person), None)
     if chosen is None and person and status != 200:
-        with act(is_keyed=False) as a:  # where the refusal is recorded
-            shares.results_of(a.session, a.actor, person, a.now)
+        _results(person)  # where the refusal is recorded
     if chosen is None and len(people) == 1:
         chosen = people[0][0]
     if chosen is None:
         return render_template("patient/new_share.html", people=people, person=None)
-    with act(is_keyed=False) as a:
-        results, _event = shares.results_of(a.session, a.actor, chosen, a.now)
+    results = _results(chosen)
     page = render_template(
         "patient/new_share.html",
         people=people,
@@ -146,3 +144,8 @@ def _form(person: str, typed: dict[str, Any], errors: dict[str, str], status: in
         errors=errors,
     )
     return make_response(page, status)
+
+
+def _results(person: str) -> list[shares.Result]:
+    """Return what of a person's results there is to choose: their names are content. Raises NotFound, NotAllowed."""
+    return opening(lambda session, actor, now: shares.results_of(session, actor, person, now))[0]
