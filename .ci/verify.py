@@ -24,11 +24,16 @@ def main() -> int:
     log = f"{running.url}/ledger"
     try:
         with urllib.request.urlopen(f"{log}/keys", timeout=10) as answer:  # noqa: S310 -- our own address
-            keys = answer.read().decode().split()
+            lines = answer.read().decode().splitlines()
     except urllib.error.URLError as problem:
         print(f"{log}/keys does not answer ({problem.reason}): wait until make run prints its address, then try again.")
         return 1
-    command = [sys.executable, "-m", "ledger", "audit", log, "--key", keys[0]]
+    keys = [line for line in lines if line and not line.startswith("#")]
+    named = keys[0]
+    if len(keys) > 1:  # the log has had others, and signs with one of them until it has announced the next
+        (folder / "audit-keys").write_text("".join(f"{key}\n" for key in keys))
+        named = str(folder / "audit-keys")
+    command = [sys.executable, "-m", "ledger", "audit", log, "--key", named]
     command += ["--state", str(folder / "audit-state.json")]
     print(" ".join(["python", *command[1:]]), flush=True)
     return subprocess.call(command, cwd=ROOT)

@@ -6,6 +6,7 @@ The file holds nothing that has to be believed: the checkpoint in it is signed, 
 import json
 import os
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from ledger.audit import Seen
@@ -31,16 +32,20 @@ def format_state(seen: Seen, key: VerifierKey) -> str:
     return json.dumps(state, ensure_ascii=False, indent=1) + "\n"
 
 
-def parse_state(data: bytes, key: VerifierKey, origin: str | None = None) -> Seen:
-    """Return what the last audit of this log saw. Raises StateError if that is not what the file says."""
+def parse_state(data: bytes, key: VerifierKey, origin: str | None = None, others: Sequence[VerifierKey] = ()) -> Seen:
+    """Return what the last audit of this log saw, by `key` or by one of `others`, the keys before it.
+
+    Raises StateError if that is not what the file says.
+    """
     try:
         state = json.loads(data)
         if not isinstance(state, dict) or state["v"] != _VERSION:
             raise StateError("not the state of an audit, or of another version of it")
-        if state["key"] != key.format():
+        by = next((one for one in (key, *others) if one.format() == state["key"]), None)
+        if by is None:
             raise StateError("the state of an audit of another log, or with another key")
         note = state["checkpoint"].encode()
-        checkpoint = open_checkpoint(note, key, origin)
+        checkpoint = open_checkpoint(note, by, origin)
         edge = RightEdge(checkpoint.size, tuple(parse_base64(hashes) for hashes in state["edge"]))
     except StateError:
         raise
@@ -51,8 +56,10 @@ def parse_state(data: bytes, key: VerifierKey, origin: str | None = None) -> See
     return Seen(checkpoint, note, edge)
 
 
-def load_state(path: Path, key: VerifierKey, origin: str | None = None) -> Seen | None:
-    """Return what the last audit saw, None if there is no file yet. Raises StateError."""
+def load_state(
+    path: Path, key: VerifierKey, origin: str | None = None, others: Sequence[VerifierKey] = ()
+) -> Seen | None:
+    """Return what the last audit saw, None if there is no file yet; see `parse_state`. Raises StateError."""
     try:
         with path.open("rb") as file:
             data = file.read(MAX_STATE_BYTES + 1)
@@ -62,7 +69,7 @@ def load_state(path: Path, key: VerifierKey, origin: str | None = None) -> Seen 
         raise StateError(f"cannot be read: {getattr(e, 'strerror', None) or e}") from e
     if len(data) > MAX_STATE_BYTES:
         raise StateError("too long for the state of an audit")
-    return parse_state(data, key, origin)
+    return parse_state(data, key, origin, others)
 
 
 def save_state(path: Path, seen: Seen, key: VerifierKey) -> None:

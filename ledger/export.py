@@ -15,6 +15,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from ledger.checkpoint import Checkpoint, parse_checkpoint
@@ -29,6 +30,7 @@ CHECKPOINT = "checkpoint"
 _BESIDE = ".new"  # what is being written, before it gets its name
 
 Extras = Callable[[], Mapping[str, bytes]]  # further files by their path: the keys, the notices
+Keys = Sequence[VerifierKey] | Callable[[], Sequence[VerifierKey]]
 
 
 class ExportRefused(LedgerError):
@@ -51,13 +53,14 @@ class Exported:
 class Exporter:
     """Writes the log that `reader` reads into `folder`. Use it inside `only_exporter`.
 
-    `keys` are the verifier keys under which a checkpoint is accepted, `extras` gives further files of the log.
+    `keys` are the verifier keys under which a checkpoint is accepted, or what gives them at each step, because a log goes from one key
+    to the next while it is exported; `extras` gives further files of the log.
     """
 
-    def __init__(self, reader: LogReader, folder: Path, keys: Sequence[VerifierKey], extras: Extras = dict) -> None:
+    def __init__(self, reader: LogReader, folder: Path, keys: Keys, extras: Extras = dict) -> None:
         self._reader = reader
         self._folder = folder
-        self._keys = tuple(keys)
+        self._keys = keys if callable(keys) else partial(tuple, keys)
         self._extras = extras
         self._touched: set[Path] = set()
         self._files = 0
@@ -97,7 +100,7 @@ class Exporter:
     def _open(self, note: bytes, name: str) -> Checkpoint:
         try:
             parsed = parse_note(note)
-            verify_note(parsed, self._keys)
+            verify_note(parsed, self._keys())
             return parse_checkpoint(parsed.text)
         except LedgerError as e:
             raise ExportRefused(f"{name} is not one of this log: {e}") from e

@@ -14,12 +14,13 @@ import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from ledger.announced import notices_of, said_in
 from ledger.audit import MAX_BUNDLE_BYTES, Seen, audit_log
 from ledger.errors import LedgerError, MalformedError, SourceError, VerificationError
 from ledger.merkle import HASH_SIZE, inclusion_proof, leaf_hash, tree_hash, verify_inclusion
 from ledger.note import MAX_NOTE_BYTES, VerifierKey, parse_note
-from ledger.notice import MAX_NOTICES, ROTATED, SUCCEEDED, detail_of, notice_path
-from ledger.receipt import MAX_RECEIPT_BYTES, Verified, parse_receipt, verify_receipt
+from ledger.notice import ROTATED, SUCCEEDED
+from ledger.receipt import Verified, parse_receipt, verify_receipt
 from ledger.source import NotThere, Source
 from ledger.successor import MAX_SUCCESSOR_BYTES, SUCCESSOR, Successor, verify_successor
 from ledger.tiles import TILE_BYTES, TILE_WIDTH, bundle_path, iterate_bundle, tile_path, tile_reader
@@ -168,8 +169,8 @@ class Monitor:
         if any(memory.keys[-1].is_named_by(signature) for signature in signatures):
             return memory
         key = memory.keys[-1]
-        for data in self._notices():
-            for verified, detail in _said(data, key, ROTATED):
+        for data in notices_of(self._source):
+            for verified, detail in said_in(data, key, ROTATED):
                 new = VerifierKey.parse(str(detail.get("new_key")))
                 if detail.get("old_key") != key.format() or new.name != key.name or new in memory.keys:
                     continue  # a key that went never comes back: whoever holds both could lead us in circles for ever
@@ -202,8 +203,8 @@ class Monitor:
             for line in self._fetch_keys():
                 if not line.is_named_by(signature) or line.name == memory.keys[-1].name:
                     continue
-                for data in self._notices():
-                    for _, detail in _said(data, line, SUCCEEDED):
+                for data in notices_of(self._source):
+                    for _, detail in said_in(data, line, SUCCEEDED):
                         signed = str(detail.get("successor", "")).encode()
                         try:
                             said = verify_successor(signed, memory.keys[-1:])
@@ -221,13 +222,6 @@ class Monitor:
                             " for a person to decide",
                             new_note=note,
                         )
-
-    def _notices(self) -> Iterator[bytes]:
-        for number in range(MAX_NOTICES):
-            try:
-                yield self._source.fetch(notice_path(number), MAX_RECEIPT_BYTES)
-            except NotThere:
-                return
 
     def _fetch_keys(self) -> list[VerifierKey]:
         try:
@@ -248,7 +242,10 @@ class Monitor:
         if not unknown:
             return
         announced = {
-            str(d.get("new_key")) for data in self._notices() for k in memory.keys for _, d in _said(data, k, ROTATED)
+            str(d.get("new_key"))
+            for data in notices_of(self._source)
+            for k in memory.keys
+            for _, d in said_in(data, k, ROTATED)
         }
         for key in unknown:
             if key.format() not in announced:
@@ -338,15 +335,6 @@ def _end(said: Successor, seen: Seen | None) -> Alarm:
     if own is None or own.size < said.old.size or (own.size, own.root) == (said.old.size, said.old.root):
         return Alarm("succeeded", text)
     return Alarm("rollback", f"{text}; but it had signed {own.size} entries, which what it goes on from does not hold")
-
-
-def _said(data: bytes, key: VerifierKey, kind: str) -> list[tuple[Verified, Mapping[str, object]]]:
-    """Return what a notice says, if it is a good one of this kind under `key`; nothing otherwise."""
-    try:
-        verified = verify_receipt(data, key)
-        return [(verified, detail_of(verified, kind))]
-    except LedgerError:
-        return []
 
 
 def _verified(name: str, data: bytes, keys: Sequence[VerifierKey]) -> Verified:

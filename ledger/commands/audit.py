@@ -8,6 +8,7 @@ import time
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
+from ledger.announced import require_past, signer_of
 from ledger.audit import audit_log
 from ledger.audit_state import load_state, save_state
 from ledger.base64_text import format_base64
@@ -20,7 +21,7 @@ from ledger.source import open_source
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare what the command line may say."""
     parser.add_argument("log", metavar="URL", help="the log's address, or a folder with its files")
-    parser.add_argument("--key", metavar="VKEY", required=True, help="the log's verifier key, or a file with it")
+    parser.add_argument("--key", metavar="VKEY", required=True, help="the log's verifier key, or a file with its keys")
     parser.add_argument(
         "--state", metavar="FILE", type=Path, help="remember what was seen, and begin there the next time"
     )
@@ -32,16 +33,9 @@ def run(args: Namespace) -> int:
     """Check the log and print one line about it; a log that is not good gets the file, the place and the reason."""
     try:
         keys = read_log_keys(args.key)
-        if len(keys) > 1:
-            raise UsageError("An audit is of one log: name one key.")
-        key = keys[0]
-        last = None if args.state is None else load_state(args.state, key, args.origin)
         source = open_source(args.log)
     except UsageError as e:
         print(e, file=sys.stderr)
-        return 2
-    except StateError as e:
-        print(f"{args.state}: {e}. Name another file, or delete it to check everything again.", file=sys.stderr)
         return 2
     except SourceError as e:
         print(f"There is no log to check: {printable(str(e))}.", file=sys.stderr)
@@ -49,7 +43,14 @@ def run(args: Namespace) -> int:
 
     meter = _Meter(args.quiet)
     try:
+        key, steps = signer_of(source, keys)
+        known = [*keys, *(step.new for step in steps)]
+        last = None if args.state is None else load_state(args.state, key, args.origin, known)
         seen = audit_log(source, key, last, args.origin, meter.show)
+        require_past(source, seen, steps)
+    except StateError as e:
+        print(f"{args.state}: {e}. Name another file, or delete it to check everything again.", file=sys.stderr)
+        return 2
     except SourceError as e:
         meter.clear()
         print(f"NOT GOOD. {printable(str(e))}.", file=sys.stderr)
@@ -66,6 +67,8 @@ def run(args: Namespace) -> int:
         f"GOOD: {printable(seen.checkpoint.origin)} has {seen.checkpoint.size} entries{since}; "
         f"root {format_base64(seen.checkpoint.root)}"
     )
+    for step in steps:
+        print(f"Its key was changed: {step.old.format()} announced, as entry {step.index}, {step.new.format()}")
     if args.state is not None:
         try:
             save_state(args.state, seen, key)

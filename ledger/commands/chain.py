@@ -9,7 +9,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 
 from ledger.chain import LIMITS, Chain, Healing, Link, check_chains, healing_of, link_of
-from ledger.commands.inputs import UsageError, read_file, read_log_keys
+from ledger.commands.inputs import UsageError, add_key, keys_of, read_file
 from ledger.commands.words import printable
 from ledger.errors import LedgerError, VerificationError
 from ledger.note import VerifierKey, parse_note
@@ -25,7 +25,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         nargs="+",
         help=".tlog-proof files in the form for me, and notices of the log if there are any",
     )
-    parser.add_argument("--key", metavar="VKEY", required=True, help="the log's verifier key, or a file with such keys")
+    add_key(parser)
 
 
 def run(args: Namespace) -> int:
@@ -34,7 +34,7 @@ def run(args: Namespace) -> int:
     healings: list[Healing] = []
     is_good = True
     try:
-        keys = read_log_keys(args.key)
+        keys = keys_of(args)
         files = [(name, read_file(name, MAX_RECEIPT_BYTES)) for name in args.receipts]
     except UsageError as e:
         print(e, file=sys.stderr)

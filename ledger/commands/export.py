@@ -11,7 +11,7 @@ import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from ledger.commands.inputs import UsageError, read_file, read_log_keys
+from ledger.commands.inputs import KeysRead, UsageError, read_file
 from ledger.commands.reporting import report
 from ledger.commands.settings import add_settings, settings_of
 from ledger.errors import LedgerError, MalformedPolicy
@@ -39,7 +39,7 @@ def run(args: Namespace) -> int:
     """Export once, or until a signal comes."""
     try:
         values = settings_of(args, _SETTINGS)
-        keys = read_log_keys(values["keys"])
+        keys = KeysRead(values["keys"])
         policy = args.policy or os.environ.get("WITNESS_POLICY")
         files = {"policy": public_policy(read_file(policy, MAX_POLICY_BYTES)).encode()} if policy else {}
         exporter = DatabaseExporter(open_database(values["database"]), args.folder, keys, files)

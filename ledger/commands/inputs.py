@@ -1,13 +1,17 @@
 """Files and keys named on a command line, and the sentence for each way in which they are not what they should be."""
 
 import sys
+from argparse import ArgumentParser, Namespace
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 
-from ledger.errors import MalformedKey, UnsupportedKey
+from ledger.announced import steps_from
+from ledger.errors import MalformedKey, SourceError, UnsupportedKey
 from ledger.note import ED25519, KINDS, VerifierKey
 from ledger.paper import unpaper
 from ledger.receipt import MAX_RECEIPT_BYTES
+from ledger.source import open_source
 
 MAX_KEYS_BYTES = 1_000_000
 
@@ -59,6 +63,41 @@ def read_log_keys(value: str) -> list[VerifierKey]:
     UsageError.
     """
     return _read_keys(value, (ED25519,), "a key of a log")
+
+
+def add_key(parser: ArgumentParser) -> None:
+    """Declare by which keys a receipt is checked; `keys_of` reads what was said."""
+    parser.add_argument("--key", metavar="VKEY", required=True, help="the log's verifier key, or a file with such keys")
+    parser.add_argument(
+        "--notices", metavar="URL", help="the log, or a copy of it: the keys that it announced under VKEY are good, too"
+    )
+
+
+def keys_of(args: Namespace) -> list[VerifierKey]:
+    """Return the keys that `--key` names, and those to which the log of `--notices` leads on from them. Raises UsageError."""
+    keys = read_log_keys(args.key)
+    if args.notices is None:
+        return keys
+    try:
+        return [*keys, *(step.new for step in steps_from(open_source(args.notices), keys))]
+    except SourceError as e:
+        raise UsageError(f"The notices of {args.notices} cannot be read: {e}.") from e
+
+
+class KeysRead:
+    """The keys that `value` names, read anew at each call: a file of keys gets a line when a log goes to its next key.
+
+    The first time raises UsageError; later a file that cannot be read leaves the keys as they were.
+    """
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+        self._keys = read_log_keys(value)
+
+    def __call__(self) -> list[VerifierKey]:
+        with suppress(UsageError):  # whoever writes it anew comes to an end
+            self._keys = read_log_keys(self._value)
+        return self._keys
 
 
 def _read_keys(value: str, kinds: Collection[int], what: str) -> list[VerifierKey]:

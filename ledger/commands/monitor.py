@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -16,8 +17,9 @@ from ledger.commands.inputs import UsageError, read_file, read_log_keys
 from ledger.commands.reporting import write_line
 from ledger.commands.words import printable
 from ledger.errors import SourceError, StateError
-from ledger.monitor import Alarm, Monitor, Patience, Watched
+from ledger.monitor import Alarm, Memory, Monitor, Patience, Watched
 from ledger.monitor_state import load_memory, save_memory
+from ledger.note import VerifierKey
 from ledger.receipt import MAX_RECEIPT_BYTES
 from ledger.sequencer import now_ms
 from ledger.source import HTTPSource, Source, open_source
@@ -29,7 +31,10 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Declare what the command line may say."""
     parser.add_argument("log", metavar="URL", help="the log's address, or a folder with its files")
     parser.add_argument(
-        "--key", metavar="VKEY", required=True, help="the key to pin: the log's verifier key, or a file with it"
+        "--key",
+        metavar="VKEY",
+        required=True,
+        help="the key to pin: the log's verifier key, or a file with its keys, the newest first",
     )
     parser.add_argument("--state", metavar="FILE", type=Path, required=True, help="where to remember what was seen")
     parser.add_argument("--origin", metavar="NAME", help="what the log calls itself, if that is not its key's name")
@@ -57,9 +62,9 @@ def run(args: Namespace) -> int:
     tell = partial(write_line, sys.stdout)
     try:
         keys = read_log_keys(args.key)
-        if len(keys) > 1:
-            raise UsageError("Pin one key: the one that signs now, from somewhere else than the log.")
-        memory = load_memory(args.state, keys[0], args.origin)
+        if len({key.name for key in keys}) > 1:
+            raise UsageError("Pin the key of one log, from somewhere else than the log.")
+        memory = _memory(args, keys)
         watched = Watched(
             {name: read_file(name, MAX_RECEIPT_BYTES) for name in args.receipt}, [_entry(e) for e in args.entry]
         )
@@ -95,6 +100,20 @@ def run(args: Namespace) -> int:
     size = 0 if monitor.memory.seen is None else monitor.memory.seen.checkpoint.size
     tell("monitor.stopped", size=size, alarms=len(standing))
     return 1 if standing else 0
+
+
+def _memory(args: Namespace, keys: Sequence[VerifierKey]) -> Memory:
+    """Return what is known by one of `keys`; at first by the oldest, from which the log's notices lead on to the others.
+
+    Raises StateError.
+    """
+    for key in keys[:-1]:
+        try:
+            if args.state.exists():
+                return load_memory(args.state, key, args.origin)
+        except StateError:
+            continue
+    return load_memory(args.state, keys[-1], args.origin)
 
 
 def _tell_changes(tell: partial[None], before: list[Alarm], now: list[Alarm]) -> None:

@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +20,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from ledger.bell import BellServer
-from ledger.commands.inputs import UsageError, read_file, read_log_keys
+from ledger.commands.inputs import KeysRead, UsageError, read_file
 from ledger.errors import LedgerError, MalformedKey, MalformedPolicy, RefusedToStart
 from ledger.head import FileHead, only_sequencer
 from ledger.note import SigningKey, VerifierKey
@@ -101,7 +101,7 @@ def run(args: Namespace) -> int:
         with (
             only_sequencer(head),
             _exporting(args, engine, key),
-            _witnessed(policy, values["origin"], _log_keys(args, key), open_shelf(engine, clock)) as outside,
+            _witnessed(policy, values["origin"], _log_keys(args, key)(), open_shelf(engine, clock)) as outside,
         ):
             if next_key is not None:
                 require_announced(engine, key.verifier_key, next_key.verifier_key)
@@ -150,10 +150,10 @@ def _exporting(args: Namespace, engine: Engine, key: SigningKey) -> AbstractCont
     return exporting(engine, Path(folder) if folder else None, _log_keys(args, key), _report, files)
 
 
-def _log_keys(args: Namespace, key: SigningKey) -> list[VerifierKey]:
-    """Return the keys that this log has signed with, so far as a file names them; the present one otherwise."""
+def _log_keys(args: Namespace, key: SigningKey) -> Callable[[], Sequence[VerifierKey]]:
+    """Return what gives the keys that this log has signed with, so far as a file names them; the present one otherwise."""
     named = args.keys or os.environ.get("LEDGER_PUBLIC_KEY_FILE")
-    return read_log_keys(named) if named else [key.verifier_key]
+    return KeysRead(named) if named else lambda: [key.verifier_key]
 
 
 def _read_policy(name: str | None, key: SigningKey) -> Policy | None:

@@ -1,4 +1,4 @@
-"""`python -m ledger verify RECEIPT --key VKEY [--policy FILE]`: is this receipt good?
+"""`python -m ledger verify RECEIPT --key VKEY [--policy FILE] [--notices URL]`: is this receipt good?
 
 It may also be the digits of the code on paper, as a scanner reads them: `zbarimg -q --raw slip.png | … verify -`.
 
@@ -9,7 +9,7 @@ import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
 
-from ledger.commands.inputs import UsageError, read_file, read_log_keys, read_receipt
+from ledger.commands.inputs import UsageError, add_key, keys_of, read_file, read_receipt
 from ledger.commands.words import printable
 from ledger.errors import MalformedError, MalformedPolicy, VerificationError
 from ledger.note import VerifierKey, parse_note
@@ -34,14 +34,14 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="RECEIPT",
         help="a .tlog-proof file, or one with the digits of a code on paper; - for the standard input",
     )
-    parser.add_argument("--key", metavar="VKEY", required=True, help="the log's verifier key, or a file with such keys")
+    add_key(parser)
     parser.add_argument("--policy", metavar="FILE", help="which witnesses have to have cosigned (c2sp.org/tlog-policy)")
 
 
 def run(args: Namespace) -> int:
     """Print the event of a good receipt, or the step that failed."""
     try:
-        keys = read_log_keys(args.key)
+        keys = keys_of(args)
         policy = _read_policy(args.policy)
         data = read_receipt(args.receipt)
     except UsageError as e:

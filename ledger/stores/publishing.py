@@ -1,15 +1,14 @@
 """What the export publishes of a log in a database."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from sqlalchemy import Engine
 
-from ledger.export import Exported, Exporter, FolderTaken, only_exporter
+from ledger.export import Exported, Exporter, FolderTaken, Keys, only_exporter
 from ledger.export_loop import ExportLoop
-from ledger.note import VerifierKey
 from ledger.reader import LogReader
 from ledger.stores.notices import published_notices
 from ledger.stores.opening import storage
@@ -24,11 +23,10 @@ class DatabaseExporter(Exporter):
     """Exports the log in the database behind `engine`, with its notices, keys and other `files`; what the database raises
     comes as StoreError."""
 
-    def __init__(
-        self, engine: Engine, folder: Path, keys: Sequence[VerifierKey], files: Mapping[str, bytes] | None = None
-    ) -> None:
+    def __init__(self, engine: Engine, folder: Path, keys: Keys, files: Mapping[str, bytes] | None = None) -> None:
         def extras() -> dict[str, bytes]:
-            return {**(files or {}), "keys": published_keys(engine, keys), **published_notices(engine)}
+            present = keys() if callable(keys) else keys
+            return {**(files or {}), "keys": published_keys(engine, present), **published_notices(engine)}
 
         super().__init__(LogReader(SQLStore(engine)), folder, keys, extras)
 
@@ -42,7 +40,7 @@ class DatabaseExporter(Exporter):
 def exporting(
     engine: Engine,
     folder: Path | None,
-    keys: Sequence[VerifierKey],
+    keys: Keys,
     report: Callable[..., None],
     files: Mapping[str, bytes] | None = None,
 ) -> Iterator[None]:

@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 from ledger.__main__ import main
+from ledger.commands.inputs import KeysRead
 from ledger.errors import RefusedToStart
 from ledger.heal import heal
 from ledger.monitor import Memory, Monitor
@@ -16,7 +17,8 @@ from ledger.source import FolderSource
 from ledger.stores.healing import HealingStore
 from ledger.stores.notices import published_notices
 from ledger.stores.publishing import DatabaseExporter
-from ledger.stores.rotation import require_announced
+from ledger.stores.rotation import announce, record_alone, require_announced
+from ledger.uuid7 import new_id
 from tests.ledger.workbench import KEY, ORIGIN, Log, event
 
 OLD = KEY.verifier_key
@@ -162,3 +164,94 @@ def test_a_database_from_before_the_change_gets_the_notice_back_under_the_old_ke
     assert log.start(key=NEXT).round() == 0
     DatabaseExporter(log.engine, tmp_path / "export", [NEW, OLD]).step()
     assert Monitor(FolderSource(tmp_path / "export"), Memory((OLD,))).round(1) == []
+
+
+def turned(log, rotate):
+    """Take the log from its key to the next, an entry under each checkpoint; yield the receipt of each entry as it comes."""
+    for parts, first in (({}, True), ({"next_key": NEXT}, False), ({"key": NEXT}, False)):
+        sequencer = log.start(**parts)
+        (number,) = log.add(1)
+        sequencer.round()
+        yield receipt(log, number)
+        if first:
+            rotate()
+            sequencer.round()
+            assert rotate()[0] == 0
+
+
+@pytest.fixture
+def outside(log, rotate, tmp_path, capsys):
+    """A copy from before the change, and who kept nothing but the old key: runs commands, returns their code and words."""
+    (tmp_path / "copy").mkdir()
+    database = ["--database", f"sqlite:///{log.folder}/hospital.db", "--keys", str(tmp_path / "keys")]
+    (tmp_path / "old").write_text(OLD.format() + "\n")
+
+    def run(*words):
+        code = main([*words, *(database if words[0] == "export" else [])])
+        said = capsys.readouterr()
+        return code, said.out + said.err
+
+    return run
+
+
+def test_a_copy_from_before_the_change_gets_the_notice_and_is_checked_across_it_with_the_old_key_alone(
+    log, rotate, outside, tmp_path
+):
+    copy, state, old = str(tmp_path / "copy"), str(tmp_path / "seen"), OLD.format()
+    receipts = []
+    for number, data in enumerate(turned(log, rotate)):
+        receipts.append(tmp_path / f"{number}.tlog-proof")
+        receipts[-1].write_bytes(data)
+        if number == 0:
+            assert outside("export", copy)[0] == 0
+            assert not (tmp_path / "copy" / "notices").exists()
+            assert outside("audit", copy, "--key", old, "--state", state)[0] == 0
+    code, said = outside("verify", str(receipts[2]), "--key", old, "--notices", copy)
+    assert (code, "Step that failed: signature" in said) == (1, True)  # the copy does not know yet
+
+    assert outside("export", copy)[0] == 0
+    assert (tmp_path / "copy" / "keys").read_text().split() == [NEW.format(), old]
+    assert (tmp_path / "copy" / "notices" / "0.tlog-proof").read_bytes() == published_notices(log.engine).popitem()[1]
+    code, said = outside("audit", copy, "--key", old, "--state", state)
+    assert (code, f"{old} announced, as entry 1, {NEW.format()}" in said, "3 of them new" in said) == (0, True, True)
+    for keys in (old, NEW.format(), f"{copy}/keys"):  # the next time, by whichever key
+        assert outside("audit", copy, "--key", keys, "--state", state)[0] == 0
+    for path in receipts:
+        assert outside("verify", str(path), "--key", old, "--notices", copy)[0] == 0
+        assert outside("verify", str(path), "--key", f"{copy}/keys")[0] == 0
+    assert outside("verify", str(receipts[2]), "--key", old)[0] == 1
+    assert outside("verify", str(receipts[2]), "--key", old, "--notices", str(tmp_path / "nowhere"))[0] == 2
+    for more, refused in (([], 1), (["--notices", copy], 0)):
+        assert outside("chain", *map(str, receipts), "--key", old, *more)[1].count("not signed by") == refused
+    watched = ["--state", str(tmp_path / "watched"), "--once"]
+    assert outside("monitor", copy, "--key", f"{copy}/keys", *watched)[0] == 0
+    assert outside("monitor", copy, "--key", NEW.format(), *watched)[0] == 0
+
+
+def test_an_export_that_runs_across_the_change_goes_on_and_lists_the_new_key(log, rotate, tmp_path):
+    (tmp_path / "copy").mkdir()
+    keys = None
+    for _ in turned(log, rotate):
+        keys = keys or KeysRead(str(tmp_path / "keys"))
+        exporter = DatabaseExporter(log.engine, tmp_path / "copy", keys)
+        exporter.step()
+    assert (tmp_path / "copy" / "keys").read_text().split() == [NEW.format(), OLD.format()]
+    (tmp_path / "keys").unlink()
+    assert exporter.step().files == 0
+
+
+def test_a_key_announced_in_another_tree_is_not_followed(log, rotate, outside, tmp_path):
+    """Somebody with the old key, and a log of their own: its notice does not lead on to ours."""
+    for _ in turned(log, rotate):
+        pass
+    assert outside("export", str(tmp_path / "copy"))[0] == 0
+    (tmp_path / "other").mkdir()
+    other = Log(tmp_path / "other")
+    other.grow(3)
+    said = announce(other.engine, OLD, NEW, other.now_ms)
+    record_alone(other.engine, said, new_id(other.now_ms), other.now_ms)
+    other.start().round()
+    (tmp_path / "copy" / "notices" / "0.tlog-proof").write_bytes(published_notices(other.engine).popitem()[1])
+    other.close()
+    code, words = outside("audit", str(tmp_path / "copy"), "--key", OLD.format())
+    assert (code, "is not the beginning of this one" in words, words.count("\n— ")) == (1, True, 2)
