@@ -35,3 +35,11 @@ def parse_phone(text: str, field: str = "phone") -> str:
     if not _E164.fullmatch(number) or (number.startswith("+86") and not _MAINLAND_MOBILE.fullmatch(number[3:])):
         raise PhoneUnreadable(field)
     return number
+
+
+def format_phone(number: str) -> str:
+    """Return a number of `parse_phone` as its owner would write it: a mainland one in groups, others with their plus."""
+    if not number.startswith("+86"):
+        return number
+    own = number[3:]
+    return f"{own[:3]} {own[3:7]} {own[7:]}"

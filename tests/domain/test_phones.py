@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.errors import PhoneNotMobile, PhoneUnreadable
-from app.domain.phones import parse_phone
+from app.domain.phones import format_phone, parse_phone
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,12 @@ def test_a_mainland_number_is_understood_as_people_write_it(typed):
 )
 def test_numbers_of_any_country_are_taken_with_their_plus(typed, number):
     assert parse_phone(typed) == number
+
+
+@pytest.mark.parametrize(("number", "shown"), [("+8613812345678", "138 1234 5678"), ("+442079460018", "+442079460018")])
+def test_a_number_is_shown_as_its_owner_writes_it_and_read_back(number, shown):
+    assert format_phone(number) == shown
+    assert parse_phone(shown) == number
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from flask_login import current_user
 
 from app.domain import rates
 from app.domain.errors import BadInput, Refused, TooMany
-from app.domain.phones import parse_phone
+from app.domain.phones import format_phone, parse_phone
 from app.ports import SMSUnavailable, WeChatRefused, WeChatUnavailable
 from app.services import accounts, codes
 from app.web import oauth
@@ -134,6 +134,7 @@ def _code_page(number: str, errors: dict[str, str], status: int = 200, retry: ob
     page = render_template(
         "patient/sign_in_code.html",
         phone=number,
+        shown=format_phone(number),
         errors=errors,
         next=next_page(),
         minutes=int(rates.CODE_LIFE.total_seconds() // 60),
