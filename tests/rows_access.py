@@ -99,23 +99,24 @@ ROWS: dict[str, Row] = {
     "api.complaint": Row({"complaint_id": "$complaint"}, prepare=complained, **OWN),
     "api.complain": Row({"event_id": "$look"}, {"words": "我那天没有来看病"}, prepare=looked, **OWN),
     "doctor.readable": Row(),
-    "doctor.granted": Row({"patient_ref": "$person"}, prepare=permitted, owners=("a", "child")),
-    "doctor.granted_now": Row({"patient_ref": "$person"}, prepare=permitted, owners=("a", "child")),
-    "doctor.granted_days": Row({"patient_ref": "$person"}, prepare=permitted, owners=("a", "child")),
+    "doctor.granted": Row({"patient_ref": "$person"}, prepare=permitted, owners=("a", "child"), but={"ma": 403}, tells=("lin",)),
+    "doctor.granted_now": Row({"patient_ref": "$person"}, prepare=permitted, owners=("a", "child")),  # leads who has no ground to a page of nobody
+    "doctor.granted_days": Row({"patient_ref": "$person"}, prepare=permitted, owners=("a", "child"), but={"ma": 403}, tells=("lin",)),
     "doctor.granted_visit": Row(
-        {"patient_ref": "$person", "visit_id": "$visit"}, prepare=permitted, owners=("a", "child")
+        {"patient_ref": "$person", "visit_id": "$visit"}, prepare=permitted, owners=("a", "child"),
+        but={"ma": 403}, tells=("lin",),
     ),
     "doctor.granted_other": Row(
-        {"patient_ref": "$person", "record_id": "$record"}, prepare=measured_elsewhere, owners=("a",)
+        {"patient_ref": "$person", "record_id": "$record"}, prepare=measured_elsewhere, owners=("a",), but={"ma": 403}, tells=("lin",),
     ),
     "doctor.emergency": Row(),
     "doctor.break_glass": Row(
         form={"document": "resident_id", "number": "$number", "reason": "unconscious", "words": WORDS},
         but={"chen": 409}, by="lin",
     ),  # chen treats her: there is no glass to break
-    "doctor.emergency_record": Row({"emergency_id": "$emergency"}, prepare=broken, but={"chen": 404}, by="lin"),
-    "doctor.emergency_now": Row({"emergency_id": "$emergency"}, prepare=broken, but={"chen": 404}, by="lin"),
-    "doctor.end_emergency": Row({"emergency_id": "$emergency"}, prepare=broken, but={"chen": 404}, by="lin"),
+    "doctor.emergency_record": Row({"emergency_id": "$emergency"}, prepare=broken, but={"chen": 404, "ma": 404}, by="lin"),
+    "doctor.emergency_now": Row({"emergency_id": "$emergency"}, prepare=broken, but={"chen": 404, "ma": 404}, by="lin"),
+    "doctor.end_emergency": Row({"emergency_id": "$emergency"}, prepare=broken, but={"chen": 404, "ma": 404}, by="lin"),
     "auditor.reviews": Row(),
     "auditor.emergency": Row({"emergency_id": "$emergency"}, prepare=broken),
     "auditor.judge": Row({"emergency_id": "$emergency"}, {"verdict": "justified", "note": "核对过，属实"}, prepare=broken),

@@ -49,7 +49,7 @@ ROWS: dict[str, Row] = {
     "fhir.search": Row({"kind": "Observation"}),
     "fhir.search_by_post": Row({"kind": "Observation"}, {"_count": "5"}),
     "fhir.read": Row({"kind": "Observation", "its_id": "$measured"}),
-    "fhir.token": Row(form=TRADED, prepare=_coded),
+    "fhir.token": Row(form=TRADED, prepare=_coded, tells=("*",)),  # a code and its secret
     "fhir.revoke": Row(form={"token": "$app_token", "client_id": "$app"}),
     "smart.authorize": Row(query=ASKED, prepare=_asked),
     "smart.decide": Row(form={**ASKED, **CHOSEN}, prepare=_asked, but=NOT_THEIRS),

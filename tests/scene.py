@@ -55,7 +55,8 @@ from tests.smart import REDIRECT, VERIFIER, challenge_of
 
 PATIENTS = ("a", "b", "guardian", "former", "claimant")
 APPS = ("app",)  # an application that Li let read her record
-STAFF = ("desk", "desk_elsewhere", "chen", "lin", "lab", "lab_elsewhere", "pharmacist", "auditor", "admin")
+# Doctor Chen treats Li Ming; doctor Lin sits elsewhere and is who a row gives a ground, such as a consent; doctor Ma never has one.
+STAFF = ("desk", "desk_elsewhere", "chen", "lin", "ma", "lab", "lab_elsewhere", "pharmacist", "auditor", "admin")
 # Strangers with a link that Li gave them, in force or revoked. To every other route they are nobody: a row of a shared thing
 # says what they get by `but`, and its `prepare` hands each their own link under their own name.
 SHARE_HOLDERS = ("share_holder", "share_revoked")
@@ -65,6 +66,7 @@ ROLE = {
     "desk_elsewhere": "desk",
     "chen": "doctor",
     "lin": "doctor",
+    "ma": "doctor",
     "lab": "lab",
     "lab_elsewhere": "lab",
     "pharmacist": "pharmacist",
@@ -91,6 +93,7 @@ class Scene:
     objects: dict[str, Objects] = field(default_factory=dict)
     actors: dict[str, Actor] = field(default_factory=dict)
     tokens: dict[tuple[str, str], str] = field(default_factory=dict)
+    name: str = ""  # Li Ming's
 
     def fresh(self, source: Path | None = None) -> None:
         """Put everything back as it was after the hospital was built, or take the databases of `source`."""
@@ -132,16 +135,17 @@ class Scene:
         headers: Mapping[str, str] | None = None,
         **how: Any,
     ) -> TestResponse:
-        """Ask for a path as an actor does: a page with its cookie and form token, the API with its bearer token."""
+        """Ask for a path as an actor does: a page with its cookie and form token, a call with the bearer token that it has, were it
+        another door's: staff try theirs at the API and at FHIR, patients theirs at FHIR, an application its own at the API."""
         is_api, is_fhir = path.startswith("/api/"), path.startswith("/fhir/")
         client = self.client(actor, is_api=is_api or is_fhir)
         sent = dict(headers or {})
         if is_api:
-            token = self.tokens.get(("api", actor))
+            token = self.token(actor, "api")
             sent |= {"Authorization": f"Bearer {token}"} if token else {}
             return client.open(path, method=method, headers=sent, json=form if method == "POST" else None, **how)
         if is_fhir:
-            token = self.tokens.get(("fhir", actor))
+            token = self.token(actor, "fhir")
             sent |= {"Authorization": f"Bearer {token}"} if token else {}
             is_json = path.startswith("/fhir/shl/")  # as SMART Health Links are asked
             body = {"json" if is_json else "data": form} if method == "POST" else {}
@@ -150,6 +154,11 @@ class Scene:
         if method == "POST":
             data = {**(form or {}), "csrf_token": self.form_token()}
         return client.open(path, method=method, headers=sent, data=data, **how)
+
+    def token(self, actor: str, door: str) -> str | None:
+        """Return what an actor carries to a door of calls: the token made for it, else any other that they have."""
+        kinds = (door, "api", "fhir", "staff", "screen", "patient")
+        return next((self.tokens[kind, actor] for kind in kinds if (kind, actor) in self.tokens), None)
 
     def form_token(self) -> str:
         with self.app.test_request_context():
@@ -190,6 +199,7 @@ def build_scene(var: Path, kept: Path, settings: Any, clock: Any) -> Scene:
     a, b, guardian, former, asking = (ward.person() for _ in range(5))
     _staff(scene)
     _more_sessions(scene)
+    scene.name = a.name
     child = _child(scene, a, guardian, former, asking)
     owners = (("a", a.ref), ("child", child))
     for owner, ref in owners:
@@ -235,7 +245,7 @@ def _staff(scene: Scene) -> None:
                 name_zh="同事", name_en="Colleague", role=role, clinic_id=clinic,
             )  # fmt: skip
         scene.actors[name] = Actor("staff", ref, role, f"sitting-{name}", frozenset({clinic}))  # type: ignore[arg-type]
-    for name in ("desk", "chen", "lin"):
+    for name in ("desk", "chen", "lin", "ma"):
         scene.actors[name] = getattr(ward, name)
 
 

@@ -9,6 +9,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from app import create_app
+from tests.people import CHILD_ID
 from tests.rows import OK, ROWS, SIGN_IN, Row, expected
 from tests.scene import ABSENT, ACTORS, PATIENTS, Scene, routes
 
@@ -62,10 +63,63 @@ def test_everybody_gets_what_is_theirs_and_nothing_else(scene: Scene, endpoint: 
         response = ask(scene, endpoint, row, actor, owner, more)
         if got(response, row) != status:
             wrong[actor, owner] = f"{got(response, row)}, not {status}: {response.text[:160]!r}"
+        elif leaks := told_of(scene, actor, response, row, owner, more):
+            wrong[actor, owner] = f"tells of {leaks}"
         elif status in (SIGN_IN, 403, 404):
             left = set(scene.types_since(before)) - {"act.refused", "share.refused"}
             assert not left, f"{actor} was refused and still did {left}"
     assert wrong == {}
+
+
+# To whom nothing of Li Ming's or her child's is anything, whichever page or call they open.
+STRANGERS = (
+    "anonymous",
+    "b",
+    "former",
+    "desk_elsewhere",
+    "lin",
+    "ma",
+    "lab_elsewhere",
+    "screen",
+    "admin",
+    "share_revoked",
+)
+THEIRS = (
+    "person",
+    "visit",
+    "arrived",
+    "ticket",
+    "booked",
+    "held",
+    "far",
+    "record",
+    "link",
+    "event",
+    "grant",
+    "measured",
+)
+
+
+def told_of(scene: Scene, actor: str, response: TestResponse, row: Row, owner: str, more) -> list[str]:
+    """Return what an answer to a stranger says of Li Ming and her child, beside what was asked for: ids, names and numbers."""
+    if actor not in STRANGERS or {actor, "*"} & set(row.tells):
+        return []
+    sent = {
+        str(one)
+        for values in (row.args, row.form, row.query)
+        for value in row.resolve(values, scene, owner, more).values()
+        for one in (value if isinstance(value, list) else [value])
+    }
+    ids = {of: scene.objects[of] for of in ("a", "child")}
+    private = {f"{of}/{name}": found[name] for of, found in ids.items() for name in THEIRS if name in found}
+    private |= {
+        "number": scene.of("", "number"),
+        "child's number": CHILD_ID,
+        "child's name": "李小明",
+        "a/name": scene.name,
+    }
+    body = response.text + str(response.headers)
+    return [name for name, value in private.items() if value not in sent and value in body]
 
 
 OWNED = [endpoint for endpoint, row in ROWS.items() if row.owned]
