@@ -14,7 +14,7 @@ from enum import StrEnum
 from app.domain.access import Part
 from app.domain.age import OWN_SAY_FROM_YEARS, birthday
 from app.domain.calendar import ONE_DAY, day_bounds, hospital_day
-from app.domain.errors import BadInput, Refused
+from app.domain.errors import BadInput, NotAllowed, Refused
 
 WORDING = "2026-11"  # the words beside the button; other words get another name
 PERIOD_DAYS = (1, 7, 30, 365)
@@ -35,6 +35,12 @@ class PermitsFull(Refused):
 
     code = "permits_full"
     is_recorded = False
+
+
+class GrantOver(NotAllowed):
+    """The actor was let read once, and is not any more: withdrawn, or run out. The person finds the attempt under 谁看过."""
+
+    code = "grant_over"
 
 
 class ChooseOneMore(BadInput):

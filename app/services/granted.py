@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from app.domain.access import Denial, Grant
 from app.domain.actor import Actor
 from app.domain.errors import NotAllowed, NotFound
+from app.domain.permits import GrantOver
 from app.models import Permit, Visit
 from app.services import identity, records, rights, summary, timeline
 from app.services.chart import Chart, History, VisitLine
@@ -30,13 +31,13 @@ class ReadableLine:
 
 @dataclass(frozen=True)
 class GrantedRecord:
-    """A record as far as the grant goes. Without a grant (`grant` none) it was let read once, and that is over."""
+    """A record as far as the grant goes."""
 
     patient_ref: str
     who: Masked | None
-    grant: Grant | None
-    history: History | None
-    known: Summary | None
+    grant: Grant
+    history: History
+    known: Summary
 
 
 def readable(session: Session, actor: Actor, now: datetime) -> list[ReadableLine]:
@@ -49,11 +50,9 @@ def readable(session: Session, actor: Actor, now: datetime) -> list[ReadableLine
 def open_granted(session: Session, actor: Actor, patient_ref: str, now: datetime) -> GrantedRecord:
     """Return the record as far as the actor may read it, recording the disclosure with what it rests on.
 
-    A consent that is over gives an empty one, so that a page which lay open closes without an attempt of anybody's in the
-    log. Raises NotFound, NotAllowed.
+    Raises NotFound, NotAllowed, GrantOver.
     """
-    if is_over(session, actor, patient_ref, now):
-        return GrantedRecord(patient_ref, None, None, None, None)
+    _require_not_over(session, actor, patient_ref, now)
     history = records.open_history(session, actor, patient_ref, now)
     known = summary.open_summary(session, actor, patient_ref, now)
     grant = rights.granted(session, actor, patient_ref)
@@ -64,7 +63,8 @@ def open_granted(session: Session, actor: Actor, patient_ref: str, now: datetime
 
 def open_days(session: Session, actor: Actor, patient_ref: str, now: datetime, *, after: str = "") -> Page:
     """Return a page of the days that the grant includes; the visits on it, whose days and departments tell something, are
-    recorded as opened. Raises NotFound, NotAllowed."""
+    recorded as opened. Raises NotFound, NotAllowed, GrantOver."""
+    _require_not_over(session, actor, patient_ref, now)
     page = timeline.page(session, actor, patient_ref, now, after=after)
     listed = [line.id for _day_on, line in page.lines if isinstance(line, VisitLine)]
     rows = session.scalars(select(Visit).where(Visit.id.in_(listed)).order_by(Visit.id)).all()
@@ -73,15 +73,18 @@ def open_days(session: Session, actor: Actor, patient_ref: str, now: datetime, *
 
 
 def open_visit(session: Session, actor: Actor, patient_ref: str, visit_id: str, now: datetime) -> Chart:
-    """Return one visit of a person as far as the grant goes, and record that it was opened. Raises NotFound, NotAllowed."""
+    """Return one visit of a person as far as the grant goes, and record that it was opened. Raises NotFound, NotAllowed,
+    GrantOver."""
+    _require_not_over(session, actor, patient_ref, now)
     return _of(patient_ref, records.open_visit(session, actor, visit_id, now))
 
 
 def open_day(session: Session, actor: Actor, patient_ref: str, record_id: str, now: datetime) -> Chart:
     """Return what stands beside visits on the day of a record, as far as the grant goes, and record that it was opened.
 
-    Raises NotFound, NotAllowed.
+    Raises NotFound, NotAllowed, GrantOver.
     """
+    _require_not_over(session, actor, patient_ref, now)
     return _of(patient_ref, records.open_others(session, actor, record_id, now))
 
 
@@ -92,9 +95,15 @@ def _of(patient_ref: str, chart: Chart) -> Chart:
 
 
 def is_over(session: Session, actor: Actor, patient_ref: str, now: datetime) -> bool:
-    """Tell whether the actor was let read once, and is not any more."""
+    """Tell whether the actor was let read once, and is not any more. For a page that lay open and closes, which is nobody's
+    attempt: it leaves no refusal."""
     denied = isinstance(rights.may_read(session, actor, patient_ref, now), Denial)
     return denied and _was_let(session, actor, patient_ref, now)
+
+
+def _require_not_over(session: Session, actor: Actor, patient_ref: str, now: datetime) -> None:
+    if is_over(session, actor, patient_ref, now):
+        raise GrantOver(about=patient_ref)
 
 
 def standing(session: Session, actor: Actor, patient_ref: str, now: datetime) -> Grant | None:

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from app.domain.actor import Actor
 from app.domain.errors import NotAllowed, NotFound
 from app.models import Event, SmartApp, Staff
-from app.services import events, rights, share_openings
+from app.services import events, looked_at, rights, share_openings
 from ledger.receipt import ForMe, ToShow, format_extra
 
 PAGE = 20
@@ -45,6 +45,7 @@ class ReceiptLine:
     purpose: str
     reason: str
     entry: bytes
+    contents: tuple[str, ...] = ()  # of an opening of a record: the kinds of things it showed
 
 
 def _reach(session: Session, actor: Actor, now: datetime) -> list[Any]:
@@ -70,8 +71,7 @@ def page_of(
         query = query.where(Event.serial < events.serial_of(before))
     rows = session.scalars(query.order_by(Event.serial.desc()).limit(limit + 1)).all()
     closed = _closed_to(session, actor, {str(row.subject_ref) for row in rows}, now)
-    lines = [_line(session, actor, row, is_open=row.subject_ref not in closed) for row in rows[:limit]]
-    return lines, (rows[limit - 1].id if len(rows) > limit else None)
+    return _lines(session, actor, rows[:limit], closed), (rows[limit - 1].id if len(rows) > limit else None)
 
 
 def newest_for(session: Session, actor: Actor, now: datetime) -> str | None:
@@ -81,9 +81,22 @@ def newest_for(session: Session, actor: Actor, now: datetime) -> str | None:
     ).first()
 
 
-def _line(session: Session, actor: Actor, row: Event, *, is_open: bool = True) -> ReceiptLine:
-    """Return an event's line. Unless `is_open` it says what a receipt "to show" does, type and time, and what one did oneself."""
-    _opened, own = events.read_event(session, row)
+def _lines(session: Session, actor: Actor, rows: Sequence[Event], closed: set[str]) -> list[ReceiptLine]:
+    """Return the lines of events. Of those of whom the actor may read no more than receipts to show (`closed`), they say what
+    these do: type and time, and what one did oneself."""
+    read = [events.read_event(session, row)[1] for row in rows]
+    kinds = looked_at.kinds_of(
+        session, [own["objects"] if row.type == "record.opened" else () for row, own in zip(rows, read, strict=True)]
+    )
+    return [
+        _line(session, actor, row, own, contents, is_open=row.subject_ref not in closed)
+        for row, own, contents in zip(rows, read, kinds, strict=True)
+    ]
+
+
+def _line(
+    session: Session, actor: Actor, row: Event, own: dict[str, Any], contents: tuple[str, ...], *, is_open: bool
+) -> ReceiptLine:
     if not is_open and row.actor_ref != actor.ref:
         return ReceiptLine(row.id, row.at, row.type, row.side, str(row.subject_ref), False, row.actor_kind, "", "", "", {}, "", "", row.entry)  # fmt: skip
     named = {"staff": Staff, "app": SmartApp}.get(row.actor_kind)
@@ -104,13 +117,14 @@ def _line(session: Session, actor: Actor, row: Event, *, is_open: bool = True) -
         purpose=str(own.get("purpose", "")),
         reason=str(own.get("reason", "")),
         entry=row.entry,
+        contents=contents,
     )
 
 
 def one(session: Session, actor: Actor, event_id: str, now: datetime) -> ReceiptLine:
     """Return one event of the actor. Raises NotFound, the same for absent and for somebody else's."""
     row = _own(session, actor, event_id, now)
-    return _line(session, actor, row, is_open=not _closed_to(session, actor, {str(row.subject_ref)}, now))
+    return _lines(session, actor, [row], _closed_to(session, actor, {str(row.subject_ref)}, now))[0]
 
 
 def _own(session: Session, actor: Actor, event_id: str, now: datetime) -> Event:

@@ -48,6 +48,7 @@ class Summary:
     immunizations: tuple[ImmunizationLine, ...]
     papers: tuple[Paper, ...]
     event_id: str | None
+    tells_allergies: bool = True  # False: the grant leaves allergies out, whether there are any or not
 
     @property
     def is_empty(self) -> bool:
@@ -98,6 +99,7 @@ def open_summary(session: Session, actor: Actor, patient_ref: str, now: datetime
         immunizations=tuple(lists.read_immunization(session, row) for row in given),
         papers=tuple(lists.read_document(session, row) for row in papers),
         event_id=event_id,
+        tells_allergies=grant.kinds is None or Kind.ALLERGY.value in grant.kinds,
     )
 
 

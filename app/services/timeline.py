@@ -6,13 +6,13 @@ Filters are told by keys of this person's own (`series.filter_key`): an address 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, false, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, false, func, literal, or_, select
 from sqlalchemy.orm import Session
 
 from app.domain.access import Grant
@@ -44,13 +44,15 @@ class Choice:
 
 @dataclass(frozen=True)
 class Page:
-    """Lines newest first, what may be filtered by, and the cursor of the next page (None: this is the last)."""
+    """Lines newest first, what may be filtered by, and the cursor of the next page (None: this is the last). `holds` says of each
+    visit of the page which of KINDS it has: what a filter by kind tells too."""
 
     lines: tuple[Line, ...]
     years: tuple[Choice, ...]
     kinds: tuple[Choice, ...]
     departments: tuple[Choice, ...]
     older: str | None
+    holds: Mapping[str, tuple[str, ...]]
 
 
 def page(
@@ -97,7 +99,9 @@ def page(
     ]
     lines.sort(key=lambda line: line[0] or date.min, reverse=True)
     older = lines[limit - 1][1].id if len(lines) > limit else None
-    return Page(tuple(lines[:limit]), years, kinds, departments, older)
+    shown = tuple(lines[:limit])
+    listed = [line.id for _day_on, line in shown if isinstance(line, VisitLine)]
+    return Page(shown, years, kinds, departments, older, _holds(session, listed, grant))
 
 
 # Where a page begins: the day below the last line of the one before
@@ -181,6 +185,24 @@ def _visits(
         )
         for row in session.execute(ordered)
     ]  # fmt: skip
+
+
+def _holds(session: Session, visit_ids: Sequence[str], grant: Grant) -> dict[str, tuple[str, ...]]:
+    """Return of each visit which kinds of records are in it, as far as the grant includes them, in the order of KINDS."""
+    found: dict[str, set[str]] = {visit_id: set() for visit_id in visit_ids}
+    of_records = (
+        select(ClinicalRecord.visit_id, ClinicalRecord.kind).where(ClinicalRecord.visit_id.in_(visit_ids)).distinct()
+    )
+    of_papers = (
+        select(Document.visit_id, literal("document"))
+        .where(Document.visit_id.in_(visit_ids), Document.status != "entered-in-error")
+        .distinct()
+    )
+    for query in (of_records, of_papers):
+        for visit_id, kind in session.execute(query):
+            if grant.kinds is None or kind in grant.kinds:
+                found[visit_id].add(kind)
+    return {visit_id: tuple(kind for kind in KINDS if kind in has) for visit_id, has in found.items()}
 
 
 def _others(

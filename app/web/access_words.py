@@ -102,6 +102,7 @@ VALUES: Mapping[str, Mapping[str, Words]] = {
 RULES: Mapping[str, Words] = {
     "break_glass_not_needed": lazy_gettext("本来就可以查看"),
     "break_glass_over": lazy_gettext("紧急查阅已经结束"),
+    "grant_over": lazy_gettext("授权已经结束"),
     "no_such_person": lazy_gettext("没有这份证件的记录"),
     "already_reviewed": lazy_gettext("已经审核过"),
     "already_answered": lazy_gettext("已经答复过"),
@@ -124,6 +125,9 @@ def refusals(said: Callable[..., Any]) -> dict[str, Callable[[Facts], Any]]:
         ),
         "break_glass_over": lambda f: said(_("紧急查阅已经结束"), _("还需要查看，请重新说明原因再打开。")),
         "already_reviewed": lambda f: said(_("这一次已经有审核结论"), _("刷新看看现在的结论。")),
+        "grant_over": lambda f: said(
+            _("授权已经结束"), _("患者撤回了授权，或授权到期了。还需要看，请患者在手机上重新授权。")
+        ),
         "words_missing": lambda f: said(_("写几个字说明情况")),
         "already_answered": lambda f: said(_("这份投诉已经答复过"), _("刷新看看现在的答复。")),
     }  # fmt: skip

@@ -5,6 +5,7 @@ Chinese texts are the message ids themselves, so Chinese needs no catalogue; Eng
 """
 
 import datetime as dt
+import re
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -27,7 +28,8 @@ def init_i18n(app: Flask) -> None:
     """Give the app its languages: `_()` in templates, `lang` and `here` for the frame, the filters below, the switch.
 
     Filters, all in the hospital's zone: `day` (2026年1月5日 周一), `short_day` (1月5日 周一), `clock` (08:30),
-    `moment` (day and clock); and `named`, which chooses of a name in two languages.
+    `moment` (day and clock); `until`, the same of an end, where midnight is 24:00; `written_day`, a day, month or year as
+    somebody wrote it; `named`, which chooses of a name in two languages; and `unit`, a unit of measure as people read it.
     """
     rooms = sorted(path for path in TRANSLATIONS.iterdir() if path.is_dir())
     app.config["BABEL_TRANSLATION_DIRECTORIES"] = ";".join(str(path) for path in rooms)
@@ -40,7 +42,16 @@ def init_i18n(app: Flask) -> None:
     app.jinja_env.globals.update(_=translated, gettext=translated)
     app.add_url_rule("/language/<lang>", "language", switch_language, methods=["GET"])
     app.context_processor(_frame)
-    app.jinja_env.filters.update(day=day, short_day=short_day, clock=clock, moment=moment, named=named)
+    app.jinja_env.filters.update(
+        day=day,
+        short_day=short_day,
+        clock=clock,
+        moment=moment,
+        until=until,
+        written_day=written_day,
+        named=named,
+        unit=unit,
+    )
 
 
 def chosen_locale() -> str:
@@ -108,6 +119,37 @@ def clock(value: dt.datetime | dt.time) -> str:
 def moment(value: dt.datetime) -> str:
     """Day and clock: 2026年1月5日 周一 08:30."""
     return f"{day(value)} {clock(value)}"
+
+
+def until(value: dt.datetime) -> str:
+    """The end of something: day and clock. What ends with a day ends at 24:00 of it, not at 00:00 of the next, which people
+    read as one day more."""
+    if clock(value) == "00:00":
+        return f"{day(value - dt.timedelta(minutes=1))} 24:00"
+    return moment(value)
+
+
+def written_day(value: str) -> str:
+    """A day, month or year that somebody wrote as 2018-01-05, 2018-01 or 2018: 2018年1月5日, 2018年1月, 2018年. What is
+    none of these stays as it was written."""
+    parts = value.split("-")
+    if not 1 <= len(parts) <= 3 or [len(part) for part in parts] != [4, 2, 2][: len(parts)]:
+        return value
+    try:
+        found = dt.date(*(int(part) for part in [*parts, "01", "01"][:3]))
+    except ValueError:
+        return value
+    return _written(found, *(("y年", "y"), ("y年M月", "MMM y"), ("y年M月d日", "d MMM y"))[len(parts) - 1])
+
+
+_RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def unit(value: str) -> str:
+    """A unit of measure as people read it, from the code that it is kept by (UCUM): 10⁹/L for 10*9/L, μmol/L, mmHg."""
+    plain = value.replace("mm[Hg]", "mmHg")
+    plain = re.sub(r"10\*(\d+)", lambda found: "10" + found[1].translate(_RAISED), plain)
+    return re.sub(r"\bu(?=mol|g|L)", "μ", plain)
 
 
 class Named(Protocol):

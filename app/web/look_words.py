@@ -6,7 +6,7 @@ said to somebody who never saw either. Nothing is added to what the event holds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from flask_babel import gettext as _
@@ -19,6 +19,22 @@ from app.web.messages import minutes_words
 REFUSED_OTHERS: Mapping[str, Any] = {
     "not_allowed": lazy_gettext("没有在为您看病或办理，也没有您的授权"),
     "not_found": lazy_gettext("不是对方可以看的，什么也没有看到"),
+    "grant_over": lazy_gettext("您给的授权已经结束，什么也没有看到"),
+}
+
+# What a look showed, by the kinds of `services.looked_at`.
+CONTENTS: Mapping[str, Any] = {
+    "visit": lazy_gettext("就诊"),
+    "diagnosis": lazy_gettext("诊断"),
+    "advice": lazy_gettext("医嘱"),
+    "prescription": lazy_gettext("处方"),
+    "report": lazy_gettext("检验结果"),
+    "observation": lazy_gettext("检验结果"),
+    "lab_order": lazy_gettext("检验申请"),
+    "allergy": lazy_gettext("过敏史"),
+    "problem": lazy_gettext("健康问题"),
+    "immunization": lazy_gettext("接种"),
+    "document": lazy_gettext("文档"),
 }
 
 
@@ -35,6 +51,8 @@ class Look(Protocol):
     def reason(self) -> str: ...
     @property
     def detail(self) -> Mapping[str, Any]: ...
+    @property
+    def contents(self) -> Sequence[str]: ...
 
 
 def what_words(look: Look) -> str:
@@ -56,12 +74,19 @@ def fact_words(look: Look) -> list[tuple[str, str]]:
                 (_("为什么被拒绝"), str(REFUSED_OTHERS.get(str(value)) or event_words.value_words(field, value)))
             )
         elif field == "count" and look.type == "record.opened":
-            said.append((_("看了"), _("%(n)s 项内容", n=value)))
+            said.append((_("看了"), opened_words(look.contents, value)))
         elif field == "minutes" and look.type == "break_glass.opened":
             said.append((_("最长"), minutes_words(value)))
         else:
             said += event_words.detail_words({field: value})
     return [(label, words) for label, words in said if words]
+
+
+def opened_words(contents: Sequence[str], count: Any) -> str:
+    """Return what an opening showed: its kinds, and how many things; of what was erased since, how many."""
+    kinds = _("、").join(str(CONTENTS[kind]) for kind in contents)
+    how_many = _("%(n)s 项内容", n=count)
+    return _("%(kinds)s，共 %(n)s 项", kinds=kinds, n=count) if kinds else how_many
 
 
 def _is_refused_other(look: Look) -> bool:

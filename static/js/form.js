@@ -1,6 +1,12 @@
 // Shows that a form is on its way and holds back a second press. The key in the form makes a second press harmless anyway.
 const GIVES_UP_AFTER_MS = 10000;
 
+function tooLarge(form) {
+  return Array.from(form.querySelectorAll("input[type=file][data-most-mb]")).find(
+    (input) => input.files.length && input.files[0].size > Number(input.dataset.mostMb) * 1024 * 1024
+  );
+}
+
 export function start(form) {
   let sentAt = null;
 
@@ -12,7 +18,18 @@ export function start(form) {
     }
   }
 
+  for (const input of form.querySelectorAll("input[type=file][data-most-mb]")) {
+    input.addEventListener("change", () => input.setCustomValidity(""));
+  }
+
   form.addEventListener("submit", (event) => {
+    const large = tooLarge(form);
+    if (large) {
+      event.preventDefault(); // the server would refuse the whole form, and what was typed would be gone
+      large.setCustomValidity(large.dataset.tooLarge);
+      large.reportValidity();
+      return;
+    }
     if (sentAt !== null && Date.now() - sentAt < GIVES_UP_AFTER_MS) {
       event.preventDefault();
       return;

@@ -53,8 +53,9 @@
     }
   };
 
-  function say(element, verdict, words) {
-    element.textContent = words[verdict];
+  /* `at` is when it was signed, in words; empty where nobody knows. */
+  function say(element, verdict, words, at) {
+    element.textContent = at && verdict === "same" ? words.same_since.replace("{at}", at) : words[verdict];
     element.className = "ih-same ih-same_" + verdict;
   }
 
@@ -100,7 +101,7 @@
         text: element.querySelector("[data-projection]").textContent
       }, receipts);
       count[found] += 1;
-      say(element.querySelector("[data-says]"), found, words);
+      say(element.querySelector("[data-says]"), found, words, element.dataset.at);
     });
     Array.prototype.forEach.call(root.querySelectorAll("[data-item]"), function (item) {
       checkFile(item, words);

@@ -57,6 +57,20 @@ def test_a_consent_lists_the_person_and_opens_what_it_covers(ward: Ward, doors: 
     assert page.headers["Cache-Control"] == "no-store"
 
 
+def test_the_person_reads_what_kinds_of_things_were_opened_not_a_number_alone(
+    ward: Ward, doors: Doors, li: Person
+) -> None:
+    let(ward, li)
+    doctor = doors.staff(ward.lin)
+    doctor.get(f"/staff/doctor/records/{li.ref}")
+    phone = doors.phone(li)
+    says = "看了：就诊、诊断、处方，共 3 项"
+    assert says in phone.get("/receipts?side=look").text
+    assert says.replace("：", ": ") in phone.get("/receipts/looks.csv").text
+    phone.get("/language/en")
+    assert "Opened: Visit, Diagnosis, Prescription (3 in all)" in phone.get("/receipts?side=look").text
+
+
 def test_a_consent_to_medicines_shows_medicines_and_not_the_diagnosis(ward: Ward, doors: Doors, li: Person) -> None:
     let(ward, li, Part.MEDICINES)
     page = doors.staff(ward.lin).get(f"/staff/doctor/records/{li.ref}")
@@ -78,11 +92,30 @@ def test_withdrawn_the_open_page_is_led_to_one_that_shows_nothing_and_no_attempt
     assert doctor.get(poll).status_code == 200
     ward.do(permits.withdraw, li.actor, permit)
     before = ward.types(li.ref)
-    assert doctor.get(poll).status_code == 303
-    over = doctor.get(page)
-    assert over.status_code == 200
+    led = doctor.get(poll)
+    assert led.status_code == 303
+    over = doctor.get(led.headers["Location"])
+    assert over.status_code == 200 and "授权已经结束" in over.text
     assert DRUG not in over.text and DIAGNOSIS not in over.text and "李" not in over.text
     assert ward.types(li.ref) == before
+
+
+def test_who_opens_it_anew_after_the_withdrawal_is_refused_and_the_person_reads_of_it(
+    ward: Ward, doors: Doors, li: Person
+) -> None:
+    permit = let(ward, li)
+    doctor = doors.staff(ward.lin)
+    page = f"/staff/doctor/records/{li.ref}"
+    [visit] = addresses(doctor.get(f"{page}/days").text, "visits")
+    ward.do(permits.withdraw, li.actor, permit)
+    for path in (page, f"{page}/days", visit):
+        tried = ward.types(li.ref).count("act.refused")
+        refused = doctor.get(path)
+        assert refused.status_code == 403 and "授权已经结束" in refused.text, path
+        assert DRUG not in refused.text and DIAGNOSIS not in refused.text and "李" not in refused.text
+        assert ward.types(li.ref).count("act.refused") == tried + 1
+    told = doors.phone(li).get("/receipts?side=look").text
+    assert "想看或想办，被拒绝了" in told and "您给的授权已经结束，什么也没有看到" in told
 
 
 def test_disabled_the_doctors_open_page_gets_nothing_at_its_next_poll(ward: Ward, doors: Doors, li: Person) -> None:
@@ -214,10 +247,12 @@ def test_withdrawn_each_open_page_leads_to_the_one_that_says_so(
     path = days if what == "days" else addresses(doctor.get(days).text, what)[0]
     shown = doctor.get(path)
     assert shown.status_code == 200 and f'data-url="/staff/doctor/records/{li.ref}/now"' in shown.text
+    [by_itself] = re.findall(r'<noscript><meta http-equiv="refresh" content="60; url=([^"]+)">', shown.text)
+    assert doctor.get(by_itself).status_code == 200
     ward.do(permits.withdraw, li.actor, permit)
     before = ward.types(li.ref)
-    over = doctor.get(path)
-    assert over.status_code == 303 and over.headers["Location"].endswith(f"/staff/doctor/records/{li.ref}")
+    over = doctor.get(by_itself)
+    assert over.status_code == 303 and over.headers["Location"].endswith(f"/records/{li.ref}?closed=1")
     assert ward.types(li.ref) == before
 
 

@@ -33,9 +33,12 @@ def readable() -> Any:
 @staff_required("doctor")
 @disclosing
 def granted(patient_ref: str) -> Any:
-    """The record as far as the grant goes; over, nothing of it."""
+    """The record as far as the grant goes. A page that lay open is led here when that is over, and says so; whoever opens it
+    anew is refused, and the person reads of it."""
+    if _closes(patient_ref):
+        return render_template("doctor/granted.html", found=None)
     found = opening(lambda session, actor, now: service.open_granted(session, actor, patient_ref, now))
-    return render_template("doctor/granted.html", found=found, picture=picture, **WORDS)
+    return render_template("doctor/granted.html", found=found, picture=picture, again=_again(), **WORDS)
 
 
 @bp.get("/records/<patient_ref>/now")
@@ -45,7 +48,7 @@ def granted_now(patient_ref: str) -> Any:
     with reading() as session:
         grant = service.standing(session, current_actor(), patient_ref, house().clock())
     if grant is None:
-        return redirect(url_for("doctor.granted", patient_ref=patient_ref), code=303)
+        return _closed(patient_ref)
     return fragment("doctor/_grant.html", grant=grant, **WORDS)
 
 
@@ -54,8 +57,8 @@ def granted_now(patient_ref: str) -> Any:
 @disclosing
 def granted_days(patient_ref: str) -> Any:
     """All days of the record that the grant includes, a page at a time."""
-    if _is_over(patient_ref):
-        return redirect(url_for("doctor.granted", patient_ref=patient_ref), code=303)
+    if _closes(patient_ref):
+        return _closed(patient_ref)
     after = request.args.get("after", "")
     page = opening(lambda session, actor, now: service.open_days(session, actor, patient_ref, now, after=after))
     return _shown("doctor/granted_days.html", patient_ref, page=page)
@@ -66,8 +69,8 @@ def granted_days(patient_ref: str) -> Any:
 @disclosing
 def granted_visit(patient_ref: str, visit_id: str) -> Any:
     """One visit, as far as the grant goes."""
-    if _is_over(patient_ref):
-        return redirect(url_for("doctor.granted", patient_ref=patient_ref), code=303)
+    if _closes(patient_ref):
+        return _closed(patient_ref)
     chart = opening(lambda session, actor, now: service.open_visit(session, actor, patient_ref, visit_id, now))
     return _shown("doctor/granted_visit.html", patient_ref, chart=chart, picture=picture)
 
@@ -77,20 +80,32 @@ def granted_visit(patient_ref: str, visit_id: str) -> Any:
 @disclosing
 def granted_other(patient_ref: str, record_id: str) -> Any:
     """What the grant includes of one day beside its visits."""
-    if _is_over(patient_ref):
-        return redirect(url_for("doctor.granted", patient_ref=patient_ref), code=303)
+    if _closes(patient_ref):
+        return _closed(patient_ref)
     chart = opening(lambda session, actor, now: service.open_day(session, actor, patient_ref, record_id, now))
     return _shown("doctor/granted_visit.html", patient_ref, chart=chart, picture=picture)
 
 
-def _is_over(patient_ref: str) -> bool:
-    """Tell whether a page that lay open is to close: nobody's attempt, so nothing is recorded."""
+def _closes(patient_ref: str) -> bool:
+    """Tell whether a page that lay open, and came back by itself (`closed`), is to close: nobody's attempt, so nothing is
+    recorded."""
+    if "closed" not in request.args:
+        return False
     with reading() as session:
         return service.is_over(session, current_actor(), patient_ref, house().clock())
+
+
+def _closed(patient_ref: str) -> Any:
+    return redirect(url_for("doctor.granted", patient_ref=patient_ref, closed=1), code=303)
+
+
+def _again() -> str:
+    """Return the address under which a page that lies open comes back by itself."""
+    return url_for(str(request.endpoint), **{**(request.view_args or {}), **request.args, "closed": 1})
 
 
 def _shown(template: str, patient_ref: str, **values: Any) -> str:
     with reading() as session:
         grant = service.standing(session, current_actor(), patient_ref, house().clock())
         who = service.masked(session, patient_ref, house().clock())
-    return render_template(template, patient_ref=patient_ref, grant=grant, who=who, **values, **WORDS)
+    return render_template(template, patient_ref=patient_ref, grant=grant, who=who, again=_again(), **values, **WORDS)
