@@ -22,6 +22,7 @@ from typing import Any
 import click
 from flask import Flask
 from sqlalchemy import Connection, Engine, func, select, text
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.adapters.errors import EdgeError
@@ -35,9 +36,10 @@ from app.services.audit_findings import Finding, Found
 from app.services.audit_spool import LINK, OBJECT, Spool, buckets_for
 from app.services.audit_tombstones import Tombstones
 from ledger.errors import LedgerError
+from ledger.head import FileHead
 from ledger.note import VerifierKey
 from ledger.stores.engine import open_engine, reading
-from ledger.stores.sql import ledger_entry
+from ledger.stores.sql import ledger_entry, ledger_tree
 
 ALONE_BELOW = 200_000  # entries: starting other processes takes longer than checking so many
 AHEAD = 3  # batches that wait for each process: bounds memory
@@ -57,6 +59,8 @@ class Report:
     seconds: float = 0.0
     entries_seconds: float = 0.0
     processes: int = 1
+    size: int = 0
+    head_size: int | None = None
 
     @property
     def events_a_second(self) -> int:
@@ -91,18 +95,24 @@ class Auditor:
         processes: int | None = None,
         folder: Path | None = None,
         progress: Progress | None = None,
+        head: Path | None = None,
     ) -> None:
         self._settings = settings
         self._processes = processes
         self._folder = folder
         self._progress = progress or (lambda what, done, total: None)
         self._report = Report()
+        self._head = head
         self._keyless: list[Finding] = []
         self._erasures: dict[str, str] = {}
 
     def run(self) -> Report:
         """Return what was found. Raises EdgeError, SQLAlchemyError or LedgerError where the hospital cannot be read."""
         started = time.perf_counter()
+        head = (
+            None if self._head is None else FileHead(self._head).read()
+        )  # before the database, which is never behind it
+        self._report.head_size = None if head is None else head.size
         engine = open_engine(self._settings.database_url)
         try:
             one_moment = engine
@@ -127,6 +137,7 @@ class Auditor:
             for finding in (*audit_events.strays(connection), *audit_bare.strays(connection)):
                 self._report.findings.add(finding)
             self._report.lost = audit_bare.lost(connection)
+            self._report.size = connection.execute(select(ledger_tree.c.size)).scalar() or 0
             for heads in audit_events.read_heads(connection, buckets):
                 links.add(heads)
             left: dict[str, Tombstones] = {}
@@ -293,7 +304,8 @@ def said(report: Report) -> Iterator[str]:
         yield f"GOOD: {seen}; every row is what its event says, every event is in the log, and both ways."
         yield from _said_of_lost(report)
         return
-    yield f"NOT GOOD: {findings.counts.total()} findings in {seen}:"
+    total = findings.counts.total()
+    yield f"NOT GOOD: {total} finding{'s' if total > 1 else ''} in {seen}:"
     for finding in findings.kept:
         yield f"  {finding.kind}: {finding.sentence()}"
     for kind, count in findings.counts.items():
@@ -304,6 +316,12 @@ def said(report: Report) -> Iterator[str]:
 
 
 def _said_of_lost(report: Report) -> Iterator[str]:
+    if report.head_size is not None and report.head_size > report.size:
+        yield (
+            f"  {report.head_size} entries were signed (the head), and this database has {report.size}: it is an older copy."
+            " What it holds agrees, what came after is not here, and nothing is signed until it is back:"
+            " `python -m ledger heal --from DIR|URL`, docs/operations.md."
+        )
     for one in report.lost:
         who = "the log says so (log.healed)" if one.is_told else "ONLY THIS DATABASE says so: the log does not yet"
         yield (
@@ -319,6 +337,8 @@ def as_json(report: Report) -> str:
             "good": report.findings.is_sound,
             "entries": report.entries,
             "rows": report.rows,
+            "size": report.size,
+            "head_size": report.head_size,
             "seconds": round(report.seconds, 3),
             "events_a_second": report.events_a_second,
             "processes": report.processes,
@@ -342,12 +362,18 @@ def init_audit(app: Flask, settings: Settings) -> None:
     @click.option("--scratch", type=click.Path(exists=True, file_okay=False, path_type=Path), default=None,
                   help="Where temporary files go: some 100 bytes for each event and row of a large hospital.")  # fmt: skip
     @click.option("--quiet", is_flag=True, help="No progress on the standard error.")
-    def audit_command(is_json: bool, processes: int | None, scratch: Path | None, quiet: bool) -> None:
+    @click.option("--head", type=click.Path(path_type=Path), envvar="LEDGER_HEAD",
+                  help="The ledger's head (default: beside the database).")  # fmt: skip
+    def audit_command(
+        is_json: bool, processes: int | None, scratch: Path | None, quiet: bool, head: Path | None
+    ) -> None:
         """Compare every row and every event with the ledger, both ways, while the hospital works. Exits 0 where all agrees, 1
         where anything does not, 2 where it could not be read."""
         meter = Meter()
+        database = make_url(settings.database_url).database
+        beside = Path(database or ".").with_name("head")
         try:
-            report = Auditor(settings, processes, scratch, None if quiet else meter).run()
+            report = Auditor(settings, processes, scratch, None if quiet else meter, head or beside).run()
         except (EdgeError, SQLAlchemyError, LedgerError, OSError, BrokenProcessPool) as problem:
             meter.clear()
             click.echo(f"The hospital cannot be read: {type(problem).__name__}: {_brief(problem)}", err=True)

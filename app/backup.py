@@ -22,7 +22,7 @@ from app.adapters import copies
 from app.adapters.copies import DATA, KEYRING, Copy, Where
 from app.adapters.errors import EdgeError
 from app.config import Settings
-from ledger.errors import LedgerError
+from ledger.errors import LedgerError, RefusedToStart
 from ledger.head import FileHead, only_sequencer
 from ledger.stores.engine import open_engine
 
@@ -46,8 +46,10 @@ def back_up(settings: Settings, folder: Path, kind: str, head: Path, now: dateti
         engine.dispose()
 
 
-def restore(settings: Settings, folder: Path, head: Path, now: datetime, takes_older: bool) -> tuple[Copy, int, Path]:
-    """Put a copy back; return it, at how many entries the head is, and where what was there lies now.
+def restore(
+    settings: Settings, folder: Path, head: Path, now: datetime, takes_older: bool
+) -> tuple[Copy, int, Path | None]:
+    """Put a copy back; return it, at how many entries the head is, and where what was there lies now, if anything was.
 
     Raises CopyUnusable, DatabaseInUse, RefusedToStart while a sequencer runs, and WouldLose where the database that is
     there, or the head, is further than the copy and `takes_older` does not say that this is known.
@@ -67,8 +69,9 @@ def restore(settings: Settings, folder: Path, head: Path, now: datetime, takes_o
                 )
             if copy.kind == DATA and not takes_older:
                 _require_no_loss(copy, there, at_head)
+        is_first = not database.exists()
         copies.put_back(folder, copy.kind, database, aside)
-    return copy, at_head, aside
+    return copy, at_head, None if is_first else aside
 
 
 class WouldLose(EdgeError):
@@ -137,7 +140,9 @@ def init_backup(app: Flask, settings: Settings) -> None:
         """Put the backup in FOLDER, of data or of the keyring, in its place. The hospital has to be stopped."""
         with _sentences():
             copy, at_head, aside = restore(settings, folder, head_of(head), datetime.now(UTC), older)
-        click.echo(f"Restored the {copy.kind} of {copy.made_at}. What was there is kept: {aside}.")
+        click.echo(
+            f"Restored the {copy.kind} of {copy.made_at}. {f'What was there is kept: {aside}.' if aside else ''}".strip()
+        )
         if copy.kind == DATA and at_head > copy.log.size:
             click.echo(
                 f"{at_head} entries were signed, {copy.log.size} are here. Nothing is signed until the others are back:\n"
@@ -150,8 +155,10 @@ def _sentences() -> Iterator[None]:
     """Say a refusal as a command does."""
     try:
         yield
+    except RefusedToStart as refused:
+        raise click.ClickException(f"Stop the hospital first, all of its processes: {refused}.") from None
     except (EdgeError, LedgerError, OSError) as refused:
-        raise click.ClickException(f"{refused} {getattr(refused, 'way_out', '')}".strip()) from None
+        raise click.ClickException(str(refused)) from None
 
 
 def _advance(bar: Any, done: int, total: int) -> None:

@@ -211,7 +211,14 @@ def _published(store: Healing, keys: Sequence[VerifierKey], head: Head) -> Check
 
 def _require_same(source: Source, keys: Sequence[VerifierKey], head: Head) -> str:
     """Return the source's newest checkpoint, which has to be the head's."""
-    note = source.fetch("checkpoint", MAX_NOTE_BYTES)
+    try:
+        note = source.fetch("checkpoint", MAX_NOTE_BYTES)
+    except NotThere as e:
+        raise HealRefused(
+            "there is no log at the source: it has no file `checkpoint`",
+            "Name the folder or the address in which `checkpoint` and `tile` are. Below a demo's var/export it is the"
+            " one that bears the log's name.",
+        ) from e
     newest = _open(note, keys, head, "the source's checkpoint")
     if newest.size < head.size:
         raise HealRefused(

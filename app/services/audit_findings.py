@@ -32,6 +32,8 @@ WORDS = {
     "log.checkpoint": "the newest checkpoint is not signed over these entries",
 }
 
+_UNNAMED = {"event.deleted": "an event"}  # what has gone cannot say what it was
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -48,7 +50,7 @@ class Finding:
 
     def sentence(self) -> str:
         """Return the finding in words: ids and types, nothing of anybody."""
-        subject = f"{self.what} {self.id}".strip()
+        subject = f"{self.what} {self.id}".strip() or _UNNAMED.get(self.kind, "")
         version = f" (version {self.version})" if self.version is not None else ""
         leaf = f", entry {self.index}" if self.index is not None else ""
         event = f", event {self.event}" if self.event else ""

@@ -1,5 +1,6 @@
 """F12, F26: a backup is taken while people work, and put back; the ledger's promises hold (I8)."""
 
+import json
 import threading
 from datetime import UTC, datetime
 
@@ -215,6 +216,11 @@ def test_the_commands_say_what_they_did_and_what_to_do_next(place, app, tmp_path
     assert said.exit_code == 0 and "4 acts, 4 of them in the ledger" in said.output
     place.act(1)
     place.seal()
+    with only_sequencer(FileHead(place.head)):
+        said = runner.invoke(args=["restore", str(tmp_path / "copy")])
+    assert said.exit_code == 1
+    assert "Stop the hospital first, all of its processes: another sequencer is running on this head.\n" in said.output
+    assert "is an older copy" not in runner.invoke(args=["audit"]).output
     place.stop()
     said = runner.invoke(args=["restore", str(tmp_path / "copy")])
     assert said.exit_code == 1 and "1 would be lost" in said.output and "--older" in said.output
@@ -222,3 +228,7 @@ def test_the_commands_say_what_they_did_and_what_to_do_next(place, app, tmp_path
     said = runner.invoke(args=["restore", str(tmp_path / "copy"), "--older"])
     assert said.exit_code == 0, said.output
     assert "5 entries were signed, 4 are here" in said.output and "ledger heal" in said.output
+    said = runner.invoke(args=["audit"])
+    assert "5 entries were signed (the head), and this database has 4: it is an older copy" in said.output
+    told = json.loads(runner.invoke(args=["audit", "--json", "--quiet"]).stdout)
+    assert (told["size"], told["head_size"]) == (4, 5)

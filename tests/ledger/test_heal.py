@@ -270,6 +270,12 @@ def test_the_command_heals_lists_and_refuses_while_a_sequencer_runs(place, capsy
         assert main(["heal", "--from", str(place / "export"), *settings]) == 3
     assert "another sequencer is running" in capsys.readouterr().err
     assert main(["heal", "--from", str(place / "nowhere"), *settings]) == 2
+    (place / "above").mkdir()
+    capsys.readouterr()
+    assert main(["heal", "--from", str(place / "above"), *settings]) == 3
+    assert capsys.readouterr().err.startswith(
+        "REFUSED: there is no log at the source: it has no file `checkpoint`.\nName"
+    )
     assert main(["heal", "--from", str(place / "export"), *settings]) == 0
     assert "entries 3 to 6 again. The events of 4 of them are lost" in capsys.readouterr().out
     assert main(["heal", "--list", *database]) == 0
