@@ -3,7 +3,8 @@
 Each round
     1. reads the checkpoint and finds who signed it: the pinned key, or one that a notice under the pinned key announced;
     2. audits what is new, and that it continues what was seen (`ledger.audit`);
-    3. takes random entries of the past and proves each anew, from bundle to root, so that a changed tile is found in time;
+    3. proves parts of the past anew, from bundle to root, so that a changed file is found in time: some at random, which nobody can
+       foresee, and the next few in order, so that all of it is read again and again;
     4. looks for what it was told to watch: receipts, whose trees have to be part of this one, and entries that wait;
     5. reads `keys`, which may list nothing that was not announced;
     6. reads `successor`, by which a log that ended says, with its own key, who goes on for it.
@@ -26,7 +27,8 @@ from ledger.successor import MAX_SUCCESSOR_BYTES, SUCCESSOR, Successor, verify_s
 from ledger.tiles import TILE_BYTES, TILE_WIDTH, bundle_path, iterate_bundle, tile_path, tile_reader
 
 MAX_KEYS_BYTES = 1_000_000
-SAMPLES = 3  # entries of the past proven anew in each round
+SAMPLES = 3  # bundles of the past proven anew in each round, each with all of its entries
+SWEPT = 4  # and so many in order, from where the last round ended
 
 # what the audit calls a step, and what it is to whoever watches
 _KINDS = {"rollback": "rollback", "history": "fork", "origin": "key", "signature": "key"}
@@ -55,6 +57,7 @@ class Memory:
     reached_ms: int = 0
     since_ms: Mapping[str, int] = field(default_factory=dict)  # of what is waited for: since when
     found: Mapping[str, int] = field(default_factory=dict)
+    swept: int = 0  # the bundle from which the next round reads the past on
 
 
 @dataclass(frozen=True)
@@ -134,8 +137,11 @@ class Monitor:
         key = memory.keys[-1]
         finder = _Finder(self._source, [e for e in self._watched.entries if e.hex() not in memory.found])
         seen = audit_log(finder, key, memory.seen, self._origin)
-        for _ in range(SAMPLES if memory.seen is not None and memory.seen.checkpoint.size else 0):
-            self._prove(seen, self._choose(seen.checkpoint.size))
+        swept = memory.swept
+        if memory.seen is not None and memory.seen.checkpoint.size:
+            for _ in range(SAMPLES):
+                self._prove(seen, self._choose(seen.checkpoint.size))
+            swept = self._sweep(seen, swept)
         since = dict(memory.since_ms)
         for name, data in {**self._watched.receipts, **self._bridges}.items():
             self._check_receipt(name, data, memory.keys, seen, since, now_ms)
@@ -150,6 +156,7 @@ class Monitor:
             grown_ms=now_ms if has_grown else memory.grown_ms,
             since_ms=since,
             found={**memory.found, **finder.found},
+            swept=swept,
         )
 
     def _waiting(self, memory: Memory, now_ms: int) -> Iterator[Alarm]:
@@ -251,22 +258,35 @@ class Monitor:
             if key.format() not in announced:
                 raise VerificationError("signature", f"keys: lists {key.format()}, which no notice announced")
 
+    def _sweep(self, seen: Seen, swept: int) -> int:
+        """Prove the next bundles after those that were swept; return where to go on. Raises as `_prove` does."""
+        count = -(-seen.checkpoint.size // TILE_WIDTH)
+        for _ in range(min(SWEPT, count)):
+            self._prove(seen, TILE_WIDTH * (swept % count))
+            swept = (swept + 1) % count
+        return swept
+
     def _prove(self, seen: Seen, index: int) -> None:
-        """Raise VerificationError unless entry `index`, as it is served now, leads to the signed root."""
+        """Raise VerificationError unless entry `index`, and all beside it in its bundle, as served now, lead to the signed root."""
         size, number = seen.checkpoint.size, index // TILE_WIDTH
         width = min(TILE_WIDTH, size - number * TILE_WIDTH)
         bundle = list(iterate_bundle(self._fetch(bundle_path(number, width), bundle_path(number), MAX_BUNDLE_BYTES)))
         path = bundle_path(number, width)
         if len(bundle) < width:
             raise VerificationError("entries", f"{path}: ends after {len(bundle)} of {width} entries")
-        leaf, place = leaf_hash(bundle[index % TILE_WIDTH]), HASH_SIZE * (index % TILE_WIDTH)
-        if (
-            self._read_tile(0, number, width)[place : place + HASH_SIZE] != leaf
-        ):  # the one hash that its path leaves out
-            raise VerificationError("tile", f"{tile_path(0, number, width)}: no longer has the hash of entry {index}")
+        leaves = list(map(leaf_hash, bundle[:width]))
+        tile = self._read_tile(0, number, width)
+        for place, leaf in enumerate(
+            leaves
+        ):  # the path of one entry is made of the hashes of all the others in its tile
+            if tile[HASH_SIZE * place : HASH_SIZE * (place + 1)] != leaf:
+                entry = TILE_WIDTH * number + place
+                raise VerificationError(
+                    "tile", f"{path}: entry {entry} is not the one in {tile_path(0, number, width)}"
+                )
         proof = inclusion_proof(index, size, tile_reader(self._read_tile, size))
         try:
-            verify_inclusion(index, size, leaf, proof, seen.checkpoint.root)
+            verify_inclusion(index, size, leaves[index % TILE_WIDTH], proof, seen.checkpoint.root)
         except VerificationError as e:
             raise VerificationError(
                 "entries", f"{path}: entry {index} no longer leads to the root that was signed"

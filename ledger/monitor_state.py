@@ -42,7 +42,8 @@ def load_memory(path: Path, key: VerifierKey, origin: str | None = None) -> Memo
         )
         since = {str(k): int(v) for k, v in state["since_ms"].items()}
         found = {str(k): int(v) for k, v in state["found"].items()}
-        return Memory(keys, seen, int(state["grown_ms"]), int(state["reached_ms"]), since, found)
+        swept = int(state.get("swept", 0))  # a file from before it was kept has none
+        return Memory(keys, seen, int(state["grown_ms"]), int(state["reached_ms"]), since, found, swept)
     except StateError:
         raise
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, LedgerError) as e:
@@ -60,6 +61,7 @@ def save_memory(path: Path, memory: Memory) -> None:
         "reached_ms": memory.reached_ms,
         "since_ms": dict(memory.since_ms),
         "found": dict(memory.found),
+        "swept": memory.swept,
     }
     try:
         data = (json.dumps(state, ensure_ascii=False, indent=1) + "\n").encode()

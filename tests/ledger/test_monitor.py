@@ -111,6 +111,27 @@ def test_a_tile_that_changed_is_found_though_the_log_has_not_grown(tmp_path, nam
     assert kinds(monitor) == ["tile"]
 
 
+def test_any_changed_entry_is_found_by_the_sweep_alone_which_a_restart_does_not_begin_anew(tmp_path):
+    """A byte anywhere in the past, and dice that never fall near it."""
+    size, rounds = 256 * 10 + 7, 3  # eleven bundles, four a round
+    log, state = tmp_path / "log", tmp_path / "state"
+    write_log(log, leaves(size))
+    for name in ("tile/entries/005", "tile/0/009", "tile/entries/010.p/7"):
+        memory = None
+        good = (log / name).read_bytes()
+        found = []
+        for turn in range(rounds + 1):
+            monitor = watch(log, memory, choose=lambda count: 0)
+            found += [alarm.text for alarm in monitor.round(NOW)]
+            save_memory(state, monitor.memory)
+            memory = load_memory(state, VKEY)
+            if turn == 0:
+                flip(log / name)
+        assert found, name
+        assert all(name in text for text in found)  # and it stands until the file is good again
+        (log / name).write_bytes(good)
+
+
 def test_a_file_that_is_withheld_is_named(tmp_path):
     monitor = watch(tmp_path, choose=lambda count: 0)
     write_log(tmp_path, leaves(300))
