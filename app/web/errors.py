@@ -16,7 +16,7 @@ from app.domain.errors import BadInput, Conflict, Refused, SignInNeeded
 from app.ports import Unreadable
 from app.web.login import ask_no_more
 from app.web.messages import Said, broken_seal_words, status_words, words_for
-from app.web.outcomes import outcome_response
+from app.web.outcomes import outcome_response, program_words
 from app.web.transaction import Replay, respond
 
 log = structlog.get_logger()
@@ -118,7 +118,9 @@ def _answer(
     is_fhir = request.path.startswith("/fhir/")
     words = said if said and said.title else usual
     if is_fhir:
-        response = outcome_response(status, " ".join(filter(None, (words.title, words.next_step, number))))
+        response = outcome_response(
+            status, program_words(status) or " ".join(filter(None, (words.title, words.next_step, number)))
+        )
     elif wants_json():
         body = {"code": code, "errorMsg": words.title, "next": words.next_step, "field": field, "number": number}
         response = jsonify({name: value for name, value in body.items() if value})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Response, request
+from flask_babel import gettext as _
 
 from app.domain.fhir.write import Frame
 from app.domain.fhir.write_bundle import to_json, write_outcome
@@ -27,6 +28,19 @@ def frame() -> Frame:
 def fhir_response(resource: dict[str, Any], status: int = 200) -> Response:
     """Return a resource as an answer."""
     return Response(to_json(resource), status=status, content_type=f"{MEDIA_TYPE}; charset=utf-8")
+
+
+def program_words(status: int) -> str:
+    """Return what a refusal of this status says to whoever writes a program; empty where the words for people do."""
+    return {
+        401: _("没有令牌，或者它不对、已过期：带上 Authorization: Bearer，或重新请患者授权。"),
+        403: _("这个令牌不能读这一项：患者没有授权这一类，或者它是别人的。"),
+        404: _("没有这一项，或者它不是这个令牌、这个链接能看的。"),
+        405: _("这个地址不接受这种方法；接受的写在 Allow 里。这里只能读取和搜索。"),
+        406: _("这里只有 JSON：Accept 写 application/fhir+json。"),
+        429: _("请求太频繁：等 Retry-After 写的秒数再来。"),
+        503: _("现在太忙：等 Retry-After 写的秒数再来。"),
+    }.get(status, "")
 
 
 def outcome_response(status: int, words: str, *, code: str = "", expression: str = "") -> Response:

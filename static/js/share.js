@@ -63,11 +63,12 @@ async function answered(answer, isText) {
 
 function over() {
   clearTimeout(timer);
+  const name = hasRunOut() ? "run_out" : "over";
   link = null;
   part("document").textContent = ""; // gone from the page, not only out of sight
   shown.hidden = true;
   form.hidden = true;
-  say("over", "warning", shown.dataset.open === "yes" ? "over_more" : "over_again");
+  say(name, "warning", shown.dataset.open === "yes" ? "over_more" : "over_again");
   root.dataset.state = "over";
 }
 
@@ -96,6 +97,22 @@ async function look() {
     }
   }
   later();
+}
+
+function hasRunOut() {
+  return Boolean(link && link.exp && link.exp * 1000 <= Date.now());
+}
+
+// A link that has run out says so before anybody has to say who they are, if the house agrees: this device's clock may be wrong.
+// One that was stopped is told to who presses the button, so that its person reads who came too late.
+async function first() {
+  try {
+    if (hasRunOut() && (await ask(`${link.url}/now`, {})).status === 404) return over();
+  } catch (error) {
+    // no network, or too slow: pressing the button says so
+  }
+  form.hidden = false;
+  return undefined;
 }
 
 async function open(event) {
@@ -166,12 +183,11 @@ function start() {
   label.hidden = !link.label;
   if (link.exp) part("until").textContent = words.until.replace("{at}", new Reader({}, words, isEnglish).moment(new Date(link.exp * 1000).toISOString()));
   part("passcode").hidden = !link.flag.includes("P");
-  form.hidden = false;
   form.addEventListener("submit", open);
   part("print").addEventListener("click", () => window.print());
   for (const name of ["focus", "online", "pageshow"]) window.addEventListener(name, look);
   document.addEventListener("visibilitychange", () => !document.hidden && look());
-  return undefined;
+  return first();
 }
 
 window.addEventListener("hashchange", () => window.location.reload()); // another link in the same tab

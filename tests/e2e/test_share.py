@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -147,3 +148,34 @@ SHOWS = """async ([text, isEnglish]) => {
   root.querySelector("[data-shown]").hidden = false;
   return place.innerText;
 }"""
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_a_link_that_has_run_out_says_so_before_it_asks_anything(
+    site: ClinicSite, chromium: Browser, language: str
+) -> None:
+    """By the link's own time, and only where the house agrees: a device whose clock is wrong is asked as usual."""
+    ward = site.ward
+    li = ward.person("李明")
+    phone = Seen(chromium, PHONE, site.url, language)
+    token = ward.token("patient", li.actor.ref)
+    phone.watched.context.add_cookies([{"name": "mz_patient", "value": token, "url": site.url, "httpOnly": True}])
+    page = phone.go("/me/shares/new")
+    phone.press("main form[action$='/me/shares/new'] button[type=submit]")
+    address = page.locator("#share-address").inner_text()
+    phone.close()
+
+    reader = Seen(chromium, PHONE, site.url, language)
+    theirs = reader.go("/")
+    theirs.clock.set_fixed_time(datetime.now(UTC) + timedelta(days=3))  # theirs alone: the house's has not moved
+    theirs.goto("about:blank")
+    reader.go(address)
+    expect(theirs.locator("form[data-ask]")).to_be_visible()
+    theirs.goto("about:blank")
+    theirs.route("**/now", lambda route: route.fulfill(status=404))  # what the house says once its own time is over
+    reader.go(address)
+    expect(theirs.locator("[data-says]")).to_contain_text({"zh": "已经到期", "en": "has run out"}[language])
+    expect(theirs.locator("form[data-ask]")).to_be_hidden()
+    reader.see()
+    assert reader.found == []
+    reader.watched.close()

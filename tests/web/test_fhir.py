@@ -212,6 +212,34 @@ def test_every_refusal_is_an_outcome(diary):
         assert ("WWW-Authenticate" in response.headers) == (status == 401)
 
 
+def test_a_refusal_speaks_to_whoever_writes_the_program(diary, app):
+    """What a page says to a person (sign in, go back, ask the desk) would mislead here."""
+    english = {"Accept_Language": "en"}
+    said = {
+        path: diary.get(path, **english, **headers).json["issue"][0]["details"]["text"]
+        for path, headers in (
+            ("Condition?date=2026", {}), ("Observation?patient=other", {}), ("Observation/none-such", {}),
+            ("Observation", {"Accept": "application/xml"}), ("Encounter", {"Authorization": "Bearer " + "x" * 30}),
+        )
+    }  # fmt: skip
+    assert "recorded-date" in said["Condition?date=2026"]  # the parameters that there are
+    assert "did not allow" in said["Observation?patient=other"] and "token" in said["Observation/none-such"]
+    assert "application/fhir+json" in said["Observation"] and "Bearer" in said["Encounter"]
+    assert "令牌" in diary.get("Observation/none-such").json["issue"][0]["details"]["text"]
+    answer = app.test_client().delete("/fhir/R4/Observation/1", headers={"Authorization": f"Bearer {diary.token}"})
+    assert "Allow" in answer.json["issue"][0]["details"]["text"] and "GET" in answer.headers["Allow"]
+
+
+def test_the_person_is_asked_for_as_patient_or_as_subject(diary):
+    for kind, parameters in PARAMETERS.items():
+        if "subject" in parameters:
+            as_patient, as_subject = (diary.all(f"{kind}?{name}={diary.patient}") for name in ("patient", "subject"))
+            assert as_patient == as_subject
+            assert diary.get(f"{kind}?subject=Patient/other").status_code == 403
+    one = diary.get("Observation?_count=1&_pretty=true&_format=json").json
+    assert [link["relation"] for link in one["link"]] == ["self", "next"] and "_pretty" not in one["link"][1]["url"]
+
+
 def test_head_and_other_methods_are_refused_as_outcomes_too(diary, app):
     headers = {"Authorization": f"Bearer {diary.token}"}
     assert app.test_client().head("/fhir/R4/Observation", headers=headers).status_code == 405

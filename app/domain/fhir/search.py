@@ -43,30 +43,31 @@ def _token(path: str) -> Parameter:
 
 _ID = Parameter("id", "id", "the resource's id")
 _PATIENT = Parameter("reference", "subject", "the token's patient; no other is let")
+_ABOUT = {"patient": _PATIENT, "subject": _PATIENT}  # most clients ask by the one, some by the other
 
 # resource type -> its parameters. Its date parameter is also what _sort takes; the default is the newest first.
 PARAMETERS: Mapping[str, Mapping[str, Parameter]] = MappingProxyType(
     {
         "Patient": {"_id": _ID},
-        "Encounter": {"_id": _ID, "patient": _PATIENT, "date": _date("period"), "status": _token("status"), "class": _token("class")},
+        "Encounter": {"_id": _ID, **_ABOUT, "date": _date("period"), "status": _token("status"), "class": _token("class")},
         "Observation": {
-            "_id": _ID, "patient": _PATIENT, "date": _date("effective"), "code": _token("code"), "category": _token("category"),
+            "_id": _ID, **_ABOUT, "date": _date("effective"), "code": _token("code"), "category": _token("category"),
             "status": _token("status"),
         },
         "DiagnosticReport": {
-            "_id": _ID, "patient": _PATIENT, "date": _date("effective"), "code": _token("code"), "category": _token("category"),
+            "_id": _ID, **_ABOUT, "date": _date("effective"), "code": _token("code"), "category": _token("category"),
             "status": _token("status"),
         },
         "MedicationRequest": {
-            "_id": _ID, "patient": _PATIENT, "authoredon": _date("authoredOn"), "code": _token("medicationCodeableConcept"),
+            "_id": _ID, **_ABOUT, "authoredon": _date("authoredOn"), "code": _token("medicationCodeableConcept"),
             "status": _token("status"), "intent": _token("intent"),
         },
         "MedicationStatement": {
-            "_id": _ID, "patient": _PATIENT, "effective": _date("effective"), "code": _token("medicationCodeableConcept"),
+            "_id": _ID, **_ABOUT, "effective": _date("effective"), "code": _token("medicationCodeableConcept"),
             "status": _token("status"),
         },
         "Condition": {
-            "_id": _ID, "patient": _PATIENT, "recorded-date": _date("recordedDate"), "code": _token("code"),
+            "_id": _ID, **_ABOUT, "recorded-date": _date("recordedDate"), "code": _token("code"),
             "category": _token("category"), "clinical-status": _token("clinicalStatus"),
             "verification-status": _token("verificationStatus"),
         },
@@ -93,7 +94,8 @@ PARAMETERS: Mapping[str, Mapping[str, Parameter]] = MappingProxyType(
     }
 )  # fmt: skip
 NEXT_FIRST = ("Schedule", "Slot")  # of what is to come the next comes first, of what was the newest
-COMMON = ("_count", "_sort", "_cursor", "_format")
+COMMON = ("_count", "_sort", "_cursor", "_format", "_pretty")
+UNSAID = ("_format", "_pretty")  # about the form of one answer: not in the address of the next
 JSON_FORMATS = (
     "json",
     "application/json",
@@ -167,14 +169,15 @@ def parse_search(
         if name not in known and name not in COMMON:
             if is_lenient:
                 continue
-            raise SearchUnreadable(_named(name, known), "not a parameter of this search", "not-supported")
+            why = f"not a parameter of this search; there are {', '.join((*known, *COMMON[:2]))}"
+            raise SearchUnreadable(_named(name, known), why, "not-supported")
         if not value or len(value) > LONGEST_VALUE or not value.isprintable():
             raise SearchUnreadable(name, "empty, too long, or not text")
         if name in COMMON:
             if name in said:
                 raise SearchUnreadable(name, "stands twice")
             said[name] = value
-            if name != "_format":
+            if name not in UNSAID:
                 used.append((name, value))
             continue
         used.append((name, value))
@@ -188,7 +191,7 @@ def parse_search(
                 dates.append(tuple(_window(name, one, now) for one in values))
             case "token":
                 tokens.append((known[name].path, values))
-            case "reference" if name == "patient":
+            case "reference" if known[name] is _PATIENT:
                 if any(_reference(name, one) not in (("Patient", patient), ("", patient)) for one in values):
                     raise OtherPatient()
             case _:
