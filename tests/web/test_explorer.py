@@ -9,12 +9,15 @@ import pytest
 from playwright.sync_api import sync_playwright
 from sqlalchemy import event as sql_event
 
+from app import create_app
 from ledger.checkpoint import Checkpoint, sign_checkpoint
 from ledger.note import SigningKey
+from ledger.paper import fingerprint
 from ledger.stores.engine import recording
 from ledger.stores.history import growth, page_of_checkpoints
 from ledger.stores.sql import SQLStore, ledger_checkpoint
 from tests.browser import LAUNCH_ARGUMENTS, chromium_path
+from tests.conftest import settings_in
 from tests.e2e.watching import look
 from tests.ledger.made import WITNESS
 from tests.served import served
@@ -99,7 +102,7 @@ def test_checkpoints_are_paged_backwards_each_once_with_who_cosigned(app, hospit
     )
     client, seen, path = app.test_client(), [], "/ledger/checkpoints"
     first = client.get(path).text
-    assert "w.example 见证" in first
+    assert re.search(r"w\.example 见证，[^<]* 19:06:40<", first)  # to the second: several are signed in a minute
     for _ in range(4):
         page = client.get(path).text
         seen += [int(size.replace(",", "")) for size in re.findall(r"到第 ([\d,]+) 条", page)]
@@ -164,3 +167,22 @@ def test_everybody_can_read_it(app, hospital, key, language):
             if language == "en":
                 assert re.findall("[\u4e00-\u9fff]+", page.locator("main").inner_text()) == []
         browser.close()
+
+
+@pytest.mark.parametrize("path", ["/ledger/", "/ledger/wall", "/verify"])
+def test_after_a_change_of_keys_it_is_said_which_fingerprint_is_the_earlier_ones(var, clock, path):
+    keys = var / "keys" / "ledger.vkey"
+    (old,) = keys.read_text().split()
+    new = SigningKey(old.split("+")[0], b"\x2e" * 32).verifier_key.format()
+
+    def page() -> str:
+        app = create_app(settings_in(var), clock)
+        try:
+            return app.test_client().get(path).text
+        finally:
+            app.extensions["mingzhen"].close()
+
+    assert "较早的公钥" not in page()
+    keys.write_text(f"{new}\n{old}\n")
+    shown = page()
+    assert shown.index(fingerprint(new)) < shown.index("较早的公钥") < shown.index(fingerprint(old))

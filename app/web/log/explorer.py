@@ -14,7 +14,7 @@ from flask import abort, render_template, request
 from flask_babel import format_datetime
 
 from app.web.house import house
-from app.web.i18n import language_tag
+from app.web.i18n import day, language_tag
 from app.web.log import bp
 from app.web.login import public
 from app.web.sealing import base_url, key_fingerprints, verifier_keys, witness_policy
@@ -64,6 +64,12 @@ class Checkpoint:
 
 def _instant(milliseconds: float) -> datetime:
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+@bp.app_template_filter("to_the_second")
+def to_the_second(value: datetime) -> str:
+    """Day and clock, 2026年1月5日 周一 08:30:07: several checkpoints are signed in a minute."""
+    return f"{day(value)} {format_datetime(value, 'HH:mm:ss')}"
 
 
 @bp.get("/ledger/")
