@@ -19,7 +19,7 @@ from app.domain.errors import NotFound
 from app.domain.events import CATALOGUE
 from app.models import Event, Opening, Staff
 from app.ports import Unreadable
-from app.services import events, rights
+from app.services import events, looked_at, rights
 from app.services.disclosure import COUNTS_FOR
 from ledger.receipt import ForMe, format_extra
 
@@ -96,12 +96,13 @@ def extra_of(session: Session, actor: Actor, event_id: str, now: datetime) -> tu
 
 @dataclass(frozen=True)
 class Look:
-    """One opening, as an auditor reads it beside what it rested on: when, of which kind, how many things."""
+    """One opening, as an auditor reads it beside what it rested on: when, of which kind, how many things and of which kinds."""
 
     event_id: str
     at: datetime
     type: str
     count: int
+    contents: tuple[str, ...]
 
 
 def looks_by(
@@ -115,12 +116,13 @@ def looks_by(
         .order_by(Event.serial)
         .limit(limit)
     )
-    found = []
-    for row in rows:
-        own = events.read_event(session, row)[1]
-        if str(own.get("consent", "")).startswith(cites):
-            found.append(Look(row.id, row.at, row.type, int(own["detail"].get("count", 1))))
-    return found
+    read = [(row, events.read_event(session, row)[1]) for row in rows]
+    cited = [(row, own) for row, own in read if str(own.get("consent", "")).startswith(cites)]
+    kinds = looked_at.kinds_of(session, [own["objects"] for _row, own in cited])
+    return [
+        Look(row.id, row.at, row.type, int(own["detail"].get("count", 1)), contents)
+        for (row, own), contents in zip(cited, kinds, strict=True)
+    ]
 
 
 def doer_of(session: Session, event: AuditedEvent) -> tuple[str, str]:

@@ -262,7 +262,8 @@ def open_review(session: Session, actor: Actor, emergency_id: str, now: datetime
 
 
 def review(session: Session, actor: Actor, emergency_id: str, verdict: Verdict, note: str, now: datetime) -> None:
-    """Judge an emergency, with a note that the person reads. The same again is no harm.
+    """Judge an emergency, with a note that the person reads. One that was not justified and goes on is over at once. The same
+    again is no harm.
 
     Raises NotFound, NotAllowed, AlreadyReviewed where it was judged otherwise.
     """
@@ -276,6 +277,8 @@ def review(session: Session, actor: Actor, emergency_id: str, verdict: Verdict, 
         raise AlreadyReviewed(about=row.patient_ref)
     payload = open_payload(session, row)[0]
     row.verdict, row.reviewed_at, row.reviewed_by = verdict.value, now, actor.ref
+    if verdict is Verdict.UNJUSTIFIED and _is_open(row, now):
+        row.ended_at = now
     seal_next(session, row, {**payload, "note": note})
     events.record(
         session, "break_glass.reviewed", actor, now, subject=row.patient_ref, objects=[row],

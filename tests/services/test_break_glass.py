@@ -201,6 +201,7 @@ def test_an_auditor_judges_with_a_note_that_the_person_reads(ward: Ward, li: Per
     review = ward.do(break_glass.open_review, auditor, emergency)
     assert review.words == WORDS
     assert [look.type for look in review.looks] == ["record.opened"]
+    assert review.looks[0].contents[0] == "visit"
     assert li.ref not in str(review) and li.name not in str(review)
     assert ward.types(li.ref)[-1] == "break_glass.read"
 
@@ -212,6 +213,22 @@ def test_an_auditor_judges_with_a_note_that_the_person_reads(ward: Ward, li: Per
     with ward.house.reading_session() as session:
         kinds = session.scalars(select(OutboxMessage.kind).where(OutboxMessage.patient_ref == li.ref)).all()
     assert set(kinds) >= {"break-glass", "break-glass-reviewed"}
+
+
+@pytest.mark.parametrize("verdict", list(Verdict))
+def test_one_that_was_not_justified_is_over_with_the_verdict_and_one_that_was_goes_on(
+    ward: Ward, li: Person, auditor: Actor, verdict: Verdict
+) -> None:
+    emergency = opened(ward, li)
+    with ward.house.writing_session() as session:
+        break_glass.review(session, auditor, emergency, verdict, "看过了值班记录", ward.now)
+    goes_on = verdict is Verdict.JUSTIFIED
+    assert ward.look(break_glass.one_of_mine, ward.lin, emergency).is_open is goes_on
+    if goes_on:
+        ward.do(records.open_history, ward.lin, li.ref)
+    else:
+        with pytest.raises(NotAllowed):
+            ward.do(records.open_history, ward.lin, li.ref)
 
 
 def test_it_goes_from_the_home_page_and_comes_back_with_its_verdict(ward: Ward, li: Person, auditor: Actor) -> None:

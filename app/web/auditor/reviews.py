@@ -11,7 +11,7 @@ from app.domain.break_glass import MOST_CHARACTERS, Verdict
 from app.domain.complaints import MOST_CHARACTERS as MOST_ANSWER
 from app.domain.complaints import Outcome, WordsMissing, parse_words
 from app.services import break_glass, complaints, priority_notes
-from app.web import event_words, queue_words
+from app.web import event_words, look_words, queue_words
 from app.web.access_words import BASES_FOR_STAFF, OUTCOMES, REASONS, VERDICTS
 from app.web.auditor import auditor, bp, record_once
 from app.web.disclosing import disclosing
@@ -115,7 +115,7 @@ def _emergency(emergency_id: str, typed: dict[str, str], errors: dict[str, str])
     choices = [{"value": code, "title": str(words)} for code, words in VERDICTS.items()]
     return render_template(
         "auditor/emergency.html", review=found, reasons=REASONS, verdicts=VERDICTS, choices=choices, typed=typed,
-        errors=errors, words=event_words, most=MOST_CHARACTERS,
+        errors=errors, words=event_words, looks=look_words, most=MOST_CHARACTERS,
     )  # fmt: skip
 
 
