@@ -10,6 +10,7 @@ from sqlalchemy.exc import OperationalError
 
 from app import create_app
 from app.domain import errors
+from app.web.errors import _answer
 from app.web.login import public
 from app.web.messages import STATUS_WORDS, WORDS, words_for
 from ledger.stores.engine import GateBusy
@@ -142,3 +143,17 @@ def test_every_call_without_a_token_has_the_shape(scene: Scene) -> None:
             path = scene.path(rule, dict.fromkeys(rule.arguments, "x"))
             answer = scene.open("anonymous", method, path)
             assert answer.status_code == 401 and answer.get_json()["code"] == "sign_in_needed", rule.rule
+
+
+def test_a_wait_of_minutes_is_said_in_minutes(app) -> None:
+    for wait, words in ((600, "10 分钟后可以再试"), (30, "30 秒后可以再试")):
+        with app.test_request_context("/sign-in"):
+            answer = _answer(429, "too_many", retry=wait)
+            assert words in answer.get_data(as_text=True)
+            assert answer.headers["Retry-After"] == str(wait)
+
+
+def test_whoever_wechat_did_not_sign_in_is_led_back_to_the_two_doors(browser) -> None:
+    page = browser.get("/sign-in/wechat/callback?code=x&state=y")
+    assert page.status_code == 400
+    assert 'href="/sign-in"' in page.get_data(as_text=True).split("<main", 1)[1]

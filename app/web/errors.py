@@ -15,7 +15,7 @@ from werkzeug.exceptions import HTTPException
 from app.domain.errors import BadInput, Conflict, Refused, SignInNeeded
 from app.ports import Unreadable
 from app.web.login import ask_no_more
-from app.web.messages import Said, broken_seal_words, status_words, words_for
+from app.web.messages import Said, broken_seal_words, status_words, wait_words, words_for
 from app.web.outcomes import outcome_response, program_words
 from app.web.transaction import Replay, respond
 
@@ -131,8 +131,8 @@ def _answer(
             code=status,
             said=words,
             request_number=number,
-            retry_after=retry if says_when else None,
-            ways=_ways(status),
+            retry_after=wait_words(retry) if retry and says_when else None,
+            ways=_ways(status, code),
         )
         response = make_response(page)
     response.status_code = status
@@ -142,10 +142,10 @@ def _answer(
     return response
 
 
-def _ways(status: int) -> list[tuple[str, str]]:
+def _ways(status: int, code: str) -> list[tuple[str, str]]:
     if request.path.startswith("/staff"):
         way = ("/staff/sign-in", _("去登录")) if status == SignInNeeded.status else ("/staff/", _("回到工作台"))
         return [way]
-    if status == SignInNeeded.status:
+    if status == SignInNeeded.status or code in ("wechat_said_no", "wechat_away"):
         return [("/sign-in", _("去登录"))]
     return [("/", _("回到首页"))]

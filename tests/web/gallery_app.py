@@ -38,7 +38,7 @@ def gallery_app() -> Flask:
             code=429,
             said=status_words(429),
             request_number="7F3K-22",
-            retry_after=30,
+            retry_after="30 秒",
             W=lambda chinese, english: english if language_tag() == "en" else chinese,
             QR=Markup(code.getvalue().decode()),  # noqa: S704
             staff={"name": "王护士", "role": "分诊台", "clinic": "心内科"},
