@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import re
+import zlib
+from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from flask import Flask
 from sqlalchemy import select, text
+from sqlalchemy.exc import DBAPIError
 
-from app.domain.actor import SYSTEM
-from app.models import Event
-from app.services import staff
+from app import packing
+from app.domain.actor import SYSTEM, Actor
+from app.models import Correction, Event
+from app.services import shares, staff
 from app.web.house import House
 from tests.browsing import Browser
 from tests.calling import Caller, with_pretend_wechat
 from tests.fixtures_visit import Ward
 from tests.people import with_check
+from tests.shared import token_of
 
 NAME = "欧阳鸢鸢"
 PHONE = "13987654321"
@@ -26,12 +34,39 @@ PASSPORT = "CANARY8812"
 PRINTED = "CANARIA GOLDFINCH"
 # What people write in their own words, at each place where one may.
 SITUATION, NOTE, STORY, REPLY = "金丝雀昏迷送来", "金丝雀核对属实", "金丝雀那天没有来", "金丝雀已查明"
+LABEL, OPENER, WRONG, RIGHT = "金丝雀给省医院", "金丝雀主任", "金丝雀名字写错", "金丝雀改成这样"
 TEXTS = (SITUATION, NOTE, STORY, REPLY)
-CANARIES = (NAME, PHONE, DOCUMENT, OPENID, PASSPORT, PRINTED, "GOLDFINCH", *TEXTS)
+CANARIES = (NAME, PHONE, DOCUMENT, OPENID, PASSPORT, PRINTED, "GOLDFINCH", *TEXTS, LABEL, OPENER, WRONG, RIGHT)
+
+
+def kept_in(cookie: str) -> str:
+    """Return what a signed cookie says to whoever reads it, unpacked; a random token says itself."""
+    said = cookie.split(";")[0].split("=", 1)[-1].strip('"')
+    packed, dot, _rest = said.removeprefix(".").partition(".")
+    if not dot:
+        return said
+    raw = base64.urlsafe_b64decode(packed + "=" * (-len(packed) % 4))
+    return (zlib.decompress(raw) if said.startswith(".") else raw).decode("unicode_escape")
+
+
+def spelled(canary: str) -> Iterator[bytes]:
+    """Yield a canary as it may stand in a file: in each encoding, in hex, as JSON or an address writes it, and in base64 wherever it
+    begins in what was encoded."""
+    plain = canary.encode()
+    yield from (plain, canary.encode("utf-16-le"), canary.encode("utf-16-be"), canary.encode("gb18030"))
+    yield from (
+        plain.hex().encode(),
+        plain.hex().upper().encode(),
+        quote(canary).encode(),
+        json.dumps(canary)[1:-1].encode(),
+    )
+    for before, lost in ((0, 0), (1, 2), (2, 3)):  # characters that the bytes before it change
+        coded = base64.b64encode(b"x" * before + plain).rstrip(b"=")[lost:-1]
+        yield from (coded, coded.translate(bytes.maketrans(b"+/", b"-_")))
 
 
 class Watched(Browser):
-    """A browser that remembers every address and every page's title."""
+    """A browser that remembers every address, every page's title, every header, and what its cookies say."""
 
     def __init__(self, app: Flask) -> None:
         super().__init__(app)
@@ -41,7 +76,7 @@ class Watched(Browser):
         self.seen.append(path)
         self.seen.append(response.headers.get("Location", ""))
         self.seen += re.findall(r"<title>(.*?)</title>", response.text if response.mimetype == "text/html" else "")
-        self.seen += [f"{k}: {v}" for k, v in response.headers.items() if k != "Set-Cookie"]
+        self.seen += [kept_in(v) if k == "Set-Cookie" else f"{k}: {v}" for k, v in response.headers.items()]
         return response
 
     def get(self, path: str, **kwargs: Any) -> Any:
@@ -94,6 +129,7 @@ def lived(app: Flask, ward: Ward, sealing: None, capsys: pytest.CaptureFixture[s
     desk.post("/staff/desk/documents", document="resident_id", number=DOCUMENT[:-1] + "?")
     phone.seen += desk.seen
     look_and_complain(app, ward, phone, person.group(1))
+    share_and_take_away(app, ward, phone, person.group(1))
     phone.seen.append(app.test_client().get("/metrics").text)
     logged = capsys.readouterr()
     return phone, logged.err + logged.out
@@ -145,6 +181,36 @@ def look_and_complain(app: Flask, ward: Ward, phone: Watched, person: str) -> No
     phone.seen += [*reading.seen, *breaking.seen, *judging.seen]
 
 
+def share_and_take_away(app: Flask, ward: Ward, phone: Watched, person: str) -> None:
+    """Share by a link that a stranger opens under a name, ask for a correction that the desk answers, take everything away."""
+    phone.get("/me/shares/new", query_string={"person": person})
+    made = phone.post("/me/shares/new", person=person, kinds="allergies", lasting="day", label=LABEL).headers[
+        "Location"
+    ]
+    shown = phone.get(made)
+    assert LABEL in shown.text
+    with ward.house.reading_session() as session:
+        account = ward.house.vault.find("phone", "+86" + PHONE)
+        holder = Actor("patient", str(account), "patient", "sitting-canary")
+        link = shares.link_of(session, holder, made.rsplit("/", 1)[1], "http://localhost", ward.now)[1]
+    opened = app.test_client().post(f"/fhir/shl/{token_of(link)}", json={"recipient": OPENER})
+    assert opened.status_code == 200
+    phone.seen += [str(opened.headers), opened.text]
+    phone.get("/me/corrections")
+    phone.post("/me/corrections", person=person, about="identity", wrong=WRONG, right=RIGHT)
+    desk = Watched(app)
+    desk.set_cookie("mz_staff", ward.token("staff", ward.desk.ref), path="/staff")
+    assert WRONG not in desk.get("/staff/desk/corrections").text
+    with ward.house.reading_session() as session:
+        asked = session.scalar(select(Correction.id))
+    assert WRONG in desk.get(f"/staff/desk/corrections/{asked}").text
+    phone.get("/me/takeout")
+    phone.post("/me/takeout", person=person)
+    while packing.work(ward.house):
+        pass
+    phone.seen += desk.seen
+
+
 def _times(phone: Watched, ward: Ward) -> str:
     phone.post("/book/department", department=ward.department)
     return str(phone.get("/book/times").text)
@@ -173,7 +239,7 @@ def test_nothing_planted_is_in_clear_in_any_file(lived, var) -> None:
     for file in sorted(var.rglob("*")):
         if file.is_file() and not file.name.startswith("sms.db"):  # the demo's own phone shows its messages
             data = file.read_bytes()
-            held[file.name] = {canary for canary in CANARIES if canary.encode() in data}
+            held[file.name] = {canary for canary in CANARIES if any(one in data for one in spelled(canary))}
     assert "mingzhen.db" in held and "keyring.db" in held
     assert {name: found for name, found in held.items() if found} == {}
 
@@ -195,3 +261,28 @@ def test_nothing_planted_is_in_an_event_or_in_an_entry_of_the_ledger(lived, hosp
 def test_the_planted_name_is_where_it_belongs(lived) -> None:
     phone, _logged = lived
     assert NAME in phone.get("/me").text
+
+
+def test_a_statement_that_fails_says_nothing_of_what_it_was_given(hospital: House) -> None:
+    """What an error says may end on a console or in a log."""
+    with pytest.raises(DBAPIError) as failed, hospital.writing_session() as session:
+        session.execute(text("INSERT INTO account (ref, nothing) VALUES (:ref, :name)"), {"ref": PHONE, "name": NAME})
+    assert found_in(str(failed.value), repr(failed.value)) == set()
+
+
+@pytest.mark.parametrize("before", [b"", b"a", b"ab", b"abc", "前面".encode()])
+def test_the_search_finds_what_is_spelled_otherwise(before: bytes, app: Flask) -> None:
+    """The search itself: packed into base64 beside other bytes, and in the browser's signed cookie."""
+    for canary in (NAME, PHONE, STORY):
+        coded = base64.b64encode(before + canary.encode() + b"behind")
+        assert any(one in coded for one in spelled(canary))
+        for text_of in (
+            f'{{"n": {json.dumps(canary)}}}'.encode(),
+            canary.encode("utf-16"),
+            canary.encode().hex().encode(),
+        ):
+            assert any(one in text_of for one in spelled(canary))
+    with app.test_client() as client, client.session_transaction() as kept:
+        kept["said"] = [NAME, "x" * 400]
+    cookie = client.get_cookie("mz_browser")
+    assert cookie is not None and NAME in kept_in(f"mz_browser={cookie.value}; Path=/")

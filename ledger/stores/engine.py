@@ -73,7 +73,7 @@ def open_engine(url: str | URL) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
         pool = {"pool_size": POOL_SIZE, "max_overflow": POOL_OVERFLOW, "pool_timeout": POOL_TIMEOUT_SECONDS}
-        return create_engine(parsed, pool_pre_ping=True, **pool)
+        return create_engine(parsed, pool_pre_ping=True, hide_parameters=True, **pool)  # an error may end in a log
     if not parsed.database or parsed.database == ":memory:" or parsed.database.startswith("file:"):
         raise ValueError("the database must be a file; write sqlite:///path/to/file")
     gate = _Gate(Path(parsed.database + ".gate"))
@@ -95,6 +95,7 @@ def _open_sqlite(url: URL, gate: "_Gate", begins: str, **options: Any) -> Engine
     """Return an engine whose transactions begin as `begins` says: DEFERRED ones cannot write."""
     engine = create_engine(
         url,
+        hide_parameters=True,  # what an error says may end in a log
         module=sqlite,
         poolclass=QueuePool,
         pool_timeout=POOL_TIMEOUT_SECONDS,
