@@ -340,7 +340,8 @@ def test_an_engine_that_is_closed_in_the_middle_of_an_act_keeps_the_act_and_open
     assert things(engine) == [1, 2, 3]
 
 
-def test_many_threads_in_which_everything_fails_now_and_then_lose_and_invent_nothing(engine):
+def test_many_threads_in_which_everything_fails_now_and_then_lose_and_invent_nothing(engine, monkeypatch):
+    monkeypatch.setattr(engine_module, "GATE_TIMEOUT_SECONDS", 60.0)
     kept, lost, guard = [], [], threading.Lock()
 
     def fail_at_random(n, rng):
