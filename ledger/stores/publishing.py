@@ -13,7 +13,8 @@ from ledger.reader import LogReader
 from ledger.stores.notices import published_notices
 from ledger.stores.opening import storage
 from ledger.stores.sql import SQLStore
-from ledger.stores.succession import published_keys
+from ledger.stores.succession import ended_logs, published_keys
+from ledger.successor import SUCCESSOR
 
 EVERY_SECONDS = 1.0
 LAST_STEP_SECONDS = 5.0  # less than the launcher's patience
@@ -26,7 +27,12 @@ class DatabaseExporter(Exporter):
     def __init__(self, engine: Engine, folder: Path, keys: Keys, files: Mapping[str, bytes] | None = None) -> None:
         def extras() -> dict[str, bytes]:
             present = keys() if callable(keys) else keys
-            return {**(files or {}), "keys": published_keys(engine, present), **published_notices(engine)}
+            said = {
+                f"frozen/{one.number}/{SUCCESSOR}": one.successor.encode()
+                for one in ended_logs(engine)
+                if one.successor
+            }
+            return {**(files or {}), "keys": published_keys(engine, present), **said, **published_notices(engine)}
 
         super().__init__(LogReader(SQLStore(engine)), folder, keys, extras)
 

@@ -231,6 +231,10 @@ def test_without_a_mirror_a_new_log_goes_on_and_the_old_receipts_verify(var, clo
     assert f"# {old.name} ended at 5 entries; {new.name} goes on: frozen/1/successor" in day.get(
         "/ledger/keys"
     ).get_data(as_text=True)
+    copy = day.var / "copy-of-the-second"
+    assert day.command("export", str(copy)) == 0
+    for file in ("keys", "frozen/1/successor"):  # a copy has what its own `keys` names
+        assert (copy / file).read_bytes() == day.get(f"/ledger/{file}").data
     assert open_checkpoint(day.get("/ledger/frozen/1/checkpoint").data, old).size == 3  # what the backup has of it
     assert day.get("/ledger/frozen/1/notices/0.tlog-proof").status_code == 404  # it said nothing about itself
     assert day.get("/ledger/frozen/1/tile/entries/000.p/3").status_code == 200
