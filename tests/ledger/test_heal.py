@@ -3,7 +3,10 @@
 import shutil
 import subprocess
 import sys
+import threading
 import time
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -283,6 +286,29 @@ def test_the_command_heals_lists_and_refuses_while_a_sequencer_runs(place, capsy
     assert main(["heal", "--from", str(place / "export"), *settings]) == 0
     assert "Nothing to heal" in capsys.readouterr().out
     log.start()
+    log.close()
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        """Keep the tests' output clean."""
+
+
+def test_the_command_heals_from_a_mirrors_address_and_from_no_address_beside_it(place, capsys):
+    log = restored(place, 300, [312])
+    (place / "vkey").write_text(VKEY.format() + "\n")
+    database = f"sqlite:///{log.folder}/hospital.db"
+    settings = ["--database", database, "--head", str(log.folder / "head"), "--keys", str(place / "vkey")]
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(place))) as mirror:
+        threading.Thread(target=mirror.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{mirror.server_address[1]}"
+        assert main(["heal", "--from", f"{address}/", *settings]) == 3
+        assert "no file `checkpoint`" in capsys.readouterr().err
+        assert main(["heal", "--from", f"{address}/export/", *settings]) == 0
+        assert "entries 300 to 611 again" in capsys.readouterr().out
+        mirror.shutdown()
+    log.start()
+    check(log, list(range(300, 612)))
     log.close()
 
 
