@@ -9,6 +9,8 @@ from flask import Flask, Response, g, jsonify, make_response, render_template, r
 from flask.globals import request_ctx
 from flask_babel import gettext as _
 from flask_limiter import RateLimitExceeded
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import HTTPException
 
@@ -21,6 +23,11 @@ from app.web.transaction import Replay, respond
 
 log = structlog.get_logger()
 BUSY_RETRY_SECONDS = 2
+PASSING = (
+    "database is locked",
+    "database table is locked",
+    "locking protocol",
+)  # sqlite.org/rescode.html: BUSY, LOCKED, PROTOCOL
 
 
 def wants_json() -> bool:
@@ -34,6 +41,8 @@ def init_errors(app: Flask, busy: type[Exception]) -> None:
     app.register_error_handler(RateLimitExceeded, on_limit)
     app.register_error_handler(HTTPException, on_http)
     app.register_error_handler(busy, on_busy)
+    app.register_error_handler(OperationalError, on_database)
+    app.register_error_handler(PoolTimeout, on_database)
     # Of two changes of one row at once the version in the WHERE lets one through; this is the other.
     app.register_error_handler(StaleDataError, lambda _error: on_refused(Conflict()))
     app.register_error_handler(Unreadable, on_unreadable)
@@ -71,6 +80,16 @@ def on_limit(error: RateLimitExceeded) -> Response:
 
 def on_busy(_error: Exception) -> Response:
     return _answer(503, "busy", retry=BUSY_RETRY_SECONDS)
+
+
+def on_database(error: OperationalError | PoolTimeout) -> Response:
+    """A reader waits at no gate, but SQLite too may tell it to come again: while somebody recovers or closes the journal, or where
+    it lost a hundred races for its moment on a starved machine. That passes: 503. Anything else is a mistake of ours."""
+    if isinstance(error, OperationalError) and str(error.orig) not in PASSING:
+        return on_bug(error)
+    ask_no_more()  # the page of this needs no database
+    log.warning("database.busy", endpoint=request.endpoint, kind=type(error).__name__)
+    return on_busy(error)
 
 
 def on_http(error: HTTPException) -> Response:

@@ -13,9 +13,12 @@ import fhirkit
 import pytest
 from joserfc import jwe
 from joserfc.jwk import OctKey
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.test import Client
 
 from app.domain.shares import MOST_WRONG
+from app.services import shares
 from tests.shared import payload_of
 from tests.web.test_fhir import li as li
 from tests.web.test_fhir import visit as visit
@@ -249,3 +252,26 @@ def test_the_token_and_who_opened_it_are_in_no_line_of_the_log(phone, elsewhere,
     assert "fhir.shl_manifest" in said
     for secret in (link["url"].rpartition("/")[2], link["key"], WHO, PASSCODE):
         assert secret not in said
+
+
+@pytest.mark.parametrize("said", ["database is locked", "locking protocol", None])
+def test_what_passes_by_itself_is_busy_and_not_a_mistake(phone, li, monkeypatch, said):
+    """What SQLite tells a reader on a starved machine, and a pool without a free connection; anything else stays a 500."""
+    page = share(phone, li.ref)["page"]
+
+    def locked(*_arguments: Any, **_named: Any) -> None:
+        raise OperationalError("SELECT 1", {}, Exception(said)) if said else PoolTimeout("no connection came free")
+
+    monkeypatch.setattr(shares, "link_of", locked)
+    answer = phone.get(page)
+    assert answer.status_code == 503 and answer.headers["Retry-After"] and "SELECT" not in answer.text
+
+
+def test_a_table_that_is_missing_is_a_mistake(phone, li, monkeypatch):
+    page = share(phone, li.ref)["page"]
+
+    def missing(*_arguments: Any, **_named: Any) -> None:
+        raise OperationalError("SELECT 1", {}, Exception("no such table: share"))
+
+    monkeypatch.setattr(shares, "link_of", missing)
+    assert phone.get(page).status_code == 500
