@@ -35,6 +35,11 @@ export function start(element, startWithin) {
     fetch(element.dataset.url, { headers, credentials: "same-origin", cache: "no-store" })
       .then((answer) => {
         if (mine !== turn) return null;
+        // What lay open is over: the page that says so was named, and to ask for the old one again would be an attempt.
+        if (answer.redirected && new URL(answer.url).searchParams.has("closed")) {
+          window.location.replace(answer.url);
+          return null;
+        }
         // Signed out, moved to another state, or no longer ours: the whole page knows the way on, the fragment does not.
         if (answer.redirected || answer.status === 401 || answer.status === 403 || answer.status === 404) {
           window.location.reload();

@@ -49,4 +49,4 @@ def _with_states(lines: list[ReceiptLine]) -> list[dict[str, Any]]:
 
 
 def _shown(line: ReceiptLine) -> dict[str, Any]:
-    return {name: value for name, value in asdict(line).items() if name != "entry"}
+    return {name: value for name, value in asdict(line).items() if name not in ("entry", "contents")}
