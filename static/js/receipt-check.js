@@ -101,11 +101,16 @@
     const isOfOthers = !isReceipt && !change && MZ.isProofOfOthers(this.bytes);
     const state = this.view.stateOf(result);
     const ended = change ? null : this.ended.draw(result);
-    this.answer([this.view.drawVerdict(result, change, isOfOthers)].concat(ended || []));
+    const verdict = this.view.drawVerdict(result, change, isOfOthers);
+    const isDoubtful = ended !== null && ended.dataset.doubtful === "true";
+    if (isDoubtful) {
+      this.ended.doubt(verdict);
+    }
+    this.answer([verdict].concat(ended || []));
     refill(this.steps, isReceipt ? this.view.drawSteps(result, change ? original : null) : []);
     refill(this.tries, original.isSealed ? this.drawTries(change) : []);
     refill(this.technical, isReceipt ? this.view.drawTechnical(result) : []);
-    this.root.dataset.result = state;
+    this.root.dataset.result = isDoubtful ? "sealed" : state;
     if (hadFocus) {
       this.tries.querySelector("button").focus(); // the pressed button was drawn anew
     }

@@ -27,11 +27,26 @@
 
   /* A tree larger than what the next log binds was signed and then lost; with a key that others may have, it proves nothing. */
   MZ.ReceiptEnded.prototype.say = function (log, size, result) {
-    const isStolen = log.reason === "key-compromised";
     if (result.checkpoint.size > size) {
-      return this.words[isStolen ? "ended_stolen" : "ended_outside"];
+      return this.words[isStolen(log) ? "ended_stolen" : "ended_outside"];
     }
-    return this.words[isStolen && !result.isWitnessed ? "ended_unsafe" : "ended_inside"];
+    return this.words[this.isDoubtful(log, size, result) ? "ended_unsafe" : "ended_inside"];
+  };
+
+  function isStolen(log) {
+    return log.reason === "key-compromised";
+  }
+
+  /* Somebody else may have signed this: what the next log does not bind, and what no witness saw. */
+  MZ.ReceiptEnded.prototype.isDoubtful = function (log, size, result) {
+    return isStolen(log) && (result.checkpoint.size > size || !result.isWitnessed);
+  };
+
+  /* Takes a verdict back to what is left of it: a signature that holds and is not enough. */
+  MZ.ReceiptEnded.prototype.doubt = function (verdict) {
+    verdict.className = "ih-verify__banner ih-verify__banner_sealed";
+    verdict.querySelector(".ih-verify__result").textContent = this.words.ended_doubt;
+    verdict.removeChild(verdict.querySelector(".ih-verify__why"));
   };
 
   /* Returns the element that says so; null where there is nothing to say. */
@@ -61,6 +76,7 @@
     parts.push(make("p", "ih-links", [link]));
     const element = make("div", "ih-verify__ended", parts);
     element.dataset.ended = said ? "signed" : "unsigned";
+    element.dataset.doubtful = String(this.isDoubtful(log, size, result));
     return element;
   };
 })((self.MZ = self.MZ || {}));

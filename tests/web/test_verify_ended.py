@@ -102,9 +102,12 @@ def test_after_a_compromise_no_signature_is_claimed_and_the_hospitals_alone_is_n
         check(page, day.receipts[0])
         expect(told).to_have_attribute("data-ended", "unsigned")
         expect(told).to_contain_text("光有医院的签名已经不够")
+        expect(page.locator("[data-verdict]")).to_contain_text("签名对得上，但还不够")
+        expect(page.locator("[data-verdict]")).not_to_contain_text("核验通过")
         expect(told).to_contain_text("挂在医院墙上")
         check(page, make_receipt(opening(), key=key))
         expect(told).to_contain_text("不能只凭这个签名相信它")
+        expect(page.locator("[data-module=receipt-check]")).to_have_attribute("data-result", "sealed")
     day.close()
 
 
