@@ -64,6 +64,21 @@ def test_name_and_id_and_a_phone_of_ones_own_open_nothing_old(app, desk, writing
     assert "李明" not in thief.get("/book").text
 
 
+def test_who_waits_to_be_proved_is_led_there_by_every_page_and_asked_to_add_nobody_again(
+    app, desk, writing, clock
+) -> None:
+    known_before(writing, clock)
+    browser = another(app, "13900139000")
+    for page in ("/book", "/check-in", "/records", "/records/known"):
+        assert "添加本人" in browser.get(page).text
+    browser.get("/people/new")
+    browser.post("/people/new", **MINE)
+    for page in ("/", "/book", "/check-in", "/records", "/records/known"):
+        text = browser.get(page).text
+        assert "还差一步" in text and "添加本人" not in text
+        assert re.search(r'href="/people/[\w-]+">去核对', text)
+
+
 def test_the_code_to_the_phone_on_file_opens_the_record(app, desk, writing, clock) -> None:
     known_before(writing, clock)
     owner = another(app, "13800138000")

@@ -21,6 +21,7 @@ from app.web.house import house
 from app.web.login import patient_required
 from app.web.messages import words_for
 from app.web.patient import bp
+from app.web.patient.standing import pending_step
 from app.web.transaction import act, current_actor, reading, see_other
 
 
@@ -32,7 +33,8 @@ def book() -> Any:
     with reading() as session:
         found = clinics.departments(session, now)
         names = identity.names_of(session, str(current_actor().ref))
-    return render_template("patient/book.html", departments=found, names=names)
+        pending = None if names else pending_step(session, current_actor())
+    return render_template("patient/book.html", departments=found, names=names, pending=pending)
 
 
 @bp.post("/book/department")
@@ -71,6 +73,7 @@ def times_page(refused: Refused | None, day_on: date | None = None) -> Any:
             for view in clinics.doctors(session, department_id, chosen_on, now)
         ]
         names = identity.names_of(session, str(current_actor().ref))
+        pending = None if names else pending_step(session, current_actor())
         line_days = {view.day_on for view, _ in doctors}  # of sessions that began before midnight, the day before
         waiting = [
             entry
@@ -92,6 +95,7 @@ def times_page(refused: Refused | None, day_on: date | None = None) -> Any:
         waiting=waiting,
         waits_for={entry.session_id for entry in waiting},
         names=names,
+        pending=pending,
         people=[{"value": ref, "title": name} for ref, name in names.items()],
         person=person if person in names else next(iter(names), ""),
     )

@@ -35,7 +35,7 @@ from app.web.limits import limiter
 from app.web.login import patient_required, public
 from app.web.messages import words_for
 from app.web.patient import bp
-from app.web.patient.standing import appointment_card, window_words
+from app.web.patient.standing import appointment_card, pending_step, window_words
 from app.web.patient.ticket_words import TicketCard, ticket_cards
 from app.web.transaction import act, current_actor, reading, see_other
 
@@ -173,6 +173,7 @@ def _page(errors: dict[str, str], status: int) -> Any:
     is_here = presence is not None and is_present(presence, presence.clinic, now)
     with reading() as session:
         names = identity.names_of(session, str(actor.ref))
+        pending = None if names else pending_step(session, actor)
         if presence is not None and is_here:
             found = checkin.visits_here(session, actor, presence.clinic, now)
             clinic = clinics.clinic_names(session).get(presence.clinic)
@@ -212,6 +213,7 @@ def _page(errors: dict[str, str], status: int) -> Any:
         words=words,
         clinic=clinic,
         names=names,
+        pending=pending,
         errors=errors,
         checks=_checks(rows, due, clinic, presence if is_here else None, names),
         by_place=clinic is None and (by_place or any(card.ticket.clinic_id in fenced for card in away)),

@@ -14,6 +14,7 @@ from app.web.login import patient_required
 from app.web.papers import file_of
 from app.web.patient import bp
 from app.web.patient.records import about, chosen_of
+from app.web.patient.standing import pending_step
 from app.web.sealing import verifier_keys
 from app.web.transaction import act, current_actor, opening, reading
 from ledger.entry import canonical_json
@@ -27,9 +28,10 @@ def known() -> Any:
     """Open a person's lists: problems, allergies, medicines now, immunizations, documents."""
     with reading() as session:
         mine = [link for link in people.links_of(session, str(current_actor().ref)) if link.is_active]
+        pending = None if mine else pending_step(session, current_actor())
     link = chosen_of(mine, request.args.get("person", ""))
     if link is None:
-        return render_template("patient/known.html", link=None, people=mine, known=None)
+        return render_template("patient/known.html", link=None, people=mine, known=None, pending=pending)
     patient_ref = link.patient_ref
     opened = opening(lambda session, actor, now: summary.open_summary(session, actor, patient_ref, now))
     said = about(link.patient_ref, opened.event_id)

@@ -20,6 +20,7 @@ from app.web.house import house
 from app.web.login import patient_required
 from app.web.messages import words_for
 from app.web.patient import bp
+from app.web.patient.standing import pending_step
 from app.web.sealing import states_of
 from app.web.transaction import current_actor, opening, reading
 
@@ -32,12 +33,14 @@ def records() -> Any:
     """List the days of one person's record, by year. Days are no disclosure; what happened on them is opened one by one."""
     actor = current_actor()
     page: Page | None = None
-    refusal = None
+    refusal = pending = None
     chosen = {name: request.args.get(short, "") for name, short in FILTERS.items()}
     with reading() as session:
         mine = [link for link in people.links_of(session, str(actor.ref)) if link.is_active]
         link = chosen_of(mine, request.args.get("person", ""))
-        if link is not None:
+        if link is None:
+            pending = pending_step(session, actor)
+        else:
             after = request.args.get("after", "")
             try:
                 page = timeline.page(session, actor, link.patient_ref, house().clock(), **chosen, after=after)
@@ -47,6 +50,7 @@ def records() -> Any:
         "patient/records.html",
         people=mine,
         link=link,
+        pending=pending,
         page=page,
         years=_by_year(page.lines) if page else [],
         refusal=refusal,

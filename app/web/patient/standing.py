@@ -115,8 +115,25 @@ def window_words(here: VisitHere) -> str:
     return ""
 
 
+def pending_step(session: Session, actor: Actor) -> Step | None:
+    """Return the step of an account whose people all wait to be proved: what is still missing. None where somebody is
+    active, or nobody was added: that one begins with adding oneself."""
+    links = people.links_of(session, str(actor.ref))
+    return None if any(link.is_active for link in links) else _pending_step(links)
+
+
 def _first_step(pending: list[people.LinkView]) -> Step:
     """Return the step of an account that has nobody yet: to prove who waits for it, or to add oneself."""
+    return _pending_step(pending) or Step(
+        _("先添加就诊人"),
+        _("填一次姓名和证件，以后预约、签到都不用再填。"),
+        "go",
+        href=url_for("patient.new_person", relation="self", next="/"),
+        button=_("添加本人"),
+    )
+
+
+def _pending_step(pending: list[people.LinkView]) -> Step | None:
     for link in pending:
         page = url_for("patient.person", link_id=link.id)
         if link.relation == "self":
@@ -133,13 +150,7 @@ def _first_step(pending: list[people.LinkView]) -> Step:
             href=page,
             button=_("看要带什么"),
         )
-    return Step(
-        _("先添加就诊人"),
-        _("填一次姓名和证件，以后预约、签到都不用再填。"),
-        "go",
-        href=url_for("patient.new_person", relation="self", next="/"),
-        button=_("添加本人"),
-    )
+    return None
 
 
 def _step(
