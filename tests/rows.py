@@ -283,6 +283,7 @@ ROWS: dict[str, Row] = {
     "log.worker": Row(),
     "log.keys": Row(),
     "log.policy": Row(but={"*": 404}),
+    "log.program": Row(),
     "log.notice": Row({"nth": 0}, but={"*": 404}),
     "log.checkpoint": Row(but={"*": 404}),
     "log.frozen": Row({"nth": 1}, but={"*": 404}),

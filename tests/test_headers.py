@@ -22,6 +22,7 @@ PUBLIC_FILES = {
     "log.tile",
     "log.keys",
     "log.policy",
+    "log.program",
     "log.notice",
     "log.frozen_file",
     "log.frozen_notice",

@@ -118,7 +118,7 @@ def told_of(scene: Scene, actor: str, response: TestResponse, row: Row, owner: s
         "child's name": "李小明",
         "a/name": scene.name,
     }
-    body = response.text + str(response.headers)
+    body = response.data.decode("utf-8", "replace") + str(response.headers)  # a file need not be text
     return [name for name, value in private.items() if value not in sent and value in body]
 
 

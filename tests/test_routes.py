@@ -98,6 +98,7 @@ GET /ledger/frozen/<int:nth>/tile/<path:path> log.frozen_tile
 GET /ledger/keys log.keys
 GET /ledger/notices/<nth>.tlog-proof log.notice
 GET /ledger/policy log.policy
+GET /ledger/program.zip log.program
 GET /ledger/tile/<path:path> log.tile
 GET /ledger/wall log.wall
 GET /me patient.me

@@ -94,4 +94,4 @@ def _for_everybody(answer: Response) -> Response:
     return answer
 
 
-from app.web.log import explorer, frozen, notices, slips, verify, wall  # noqa: E402, F401 (their views register themselves on `bp`)
+from app.web.log import explorer, frozen, notices, program, slips, verify, wall  # noqa: E402, F401 (their views register themselves on `bp`)

@@ -16,6 +16,7 @@ from flask_babel import format_datetime
 from app.web.house import house
 from app.web.i18n import day, language_tag
 from app.web.log import bp
+from app.web.log.program import program_digest
 from app.web.login import public
 from app.web.sealing import base_url, key_fingerprints, verifier_keys, witness_policy
 from ledger.checkpoint import parse_checkpoint
@@ -97,6 +98,7 @@ def ledger() -> str:
         growth=_growth(),
         witnesses=_witnesses(),
         ended=ended_logs(house().engine),
+        program=program_digest(),
     )
 
 
