@@ -59,3 +59,8 @@ class Browser:
         found = re.search(r"\b(\d{6})\b", newest.text)
         assert found
         return found.group(1)
+
+
+def shown_words(page: str) -> str:
+    """Return what a page says: its text between the tags, where no random address or token can look like a datum."""
+    return re.sub(r"<[^>]*>", " ", page)
