@@ -7,7 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from app.services import booking
+from app.domain.actor import SYSTEM
+from app.services import booking, planning
 from tests.browsing import Browser
 
 SLOT = re.compile(r'name="slot" value="([^"]+)">(\d\d:\d\d)<')
@@ -40,6 +41,16 @@ def test_four_taps_lead_from_home_to_a_booked_appointment(phone, ward):
     booked = browser.follow(browser.post(f"{page.request.path}/confirm"))
     assert "到医院了就签到" in booked.text and "/receipts/" in booked.text
     assert ward.types(ward.people[0].ref)[-2:] == ["appointment.held", "appointment.booked"]
+
+
+def test_with_two_clinics_each_department_stands_under_its_own(phone, ward):
+    browser = phone(ward.person())
+    assert "<h2" not in browser.get("/book").text  # of one clinic nobody needs to read the name
+    river = ward.do(planning.create_clinic, SYSTEM, "江边门诊部", "Riverside Clinic")
+    ward.do(planning.create_department, SYSTEM, river, "心内科", "Cardiology", "A")
+    page = browser.get("/book").text
+    parts = re.split(r"<h2[^>]*>", page)[1:]
+    assert {part.split("</h2>")[0]: part.count(">心内科<") for part in parts} == {"明诊门诊部": 1, "江边门诊部": 1}
 
 
 def test_the_first_day_shown_is_the_first_with_a_free_time(phone, ward):

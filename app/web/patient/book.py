@@ -32,9 +32,10 @@ def book() -> Any:
     now = house().clock()
     with reading() as session:
         found = clinics.departments(session, now)
+        places = clinics.clinic_names(session)
         names = identity.names_of(session, str(current_actor().ref))
         pending = None if names else pending_step(session, current_actor())
-    return render_template("patient/book.html", departments=found, names=names, pending=pending)
+    return render_template("patient/book.html", departments=found, places=places, names=names, pending=pending)
 
 
 @bp.post("/book/department")
