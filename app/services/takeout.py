@@ -42,8 +42,8 @@ READ_ME = """明诊 · 带走的全部资料 / Everything, taken away
 fhir/        HL7 FHIR R4 (4.0.1), 每类一个文件 / one Bundle for each type
 documents/   文档原件 / documents as they are
 receipts/    每一次办理和查看的回执 / the receipt of every act and every look (c2sp.org/tlog-proof)
-verify.html  用浏览器打开，不用联网，选 receipts/ 里的文件就能核验
-             open it in a browser, without any network, and choose files of receipts/ to check them
+verify.html  用浏览器打开，不用联网，选 receipts/ 里的文件（可以全选）就能核验
+             open it in a browser, without any network, and choose files of receipts/ (all of them at once) to check them
 
 谁拿到这份文件，谁就能看到里面的内容。/ Whoever has this file can read what is in it.
 """

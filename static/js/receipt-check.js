@@ -10,7 +10,7 @@
   /* One name from each script; a script can get lost on the way, and a check with a hole in it must not run. */
   const NEEDED = [
     "concat", "sha256", "parseJSON", "isOnCurve", "isEd25519", "parseNote", "rootOf", "parsePolicy", "verifyReceipt", "inflate", "receiptOfCode",
-    "checkChains", "readSuccessor", "tamper", "checkKnown", "ReceiptView", "ReceiptEnded", "ReceiptInput"
+    "checkChains", "readSuccessor", "tamper", "checkKnown", "ReceiptView", "ReceiptEnded", "ReceiptMany", "ReceiptInput"
   ];
 
   function refill(element, children) {
@@ -35,6 +35,7 @@
     this.bytes = null; // the receipt as it came
     this.turn = 0; // how often a byte was changed
     this.asked = 0; // how often something was checked, for answers that come late
+    this.waiting = []; // for the known answers
     this.isTrusted = true; // until this browser gives a known answer wrongly
   }
 
@@ -88,6 +89,14 @@
     return MZ.verifyReceipt(bytes, this.against.keys, this.against);
   };
 
+  /* Returns {result, state, ended, isDoubtful}: what view.stateOf says, and what is to be said of a log that ended. */
+  Check.prototype.judge = function (bytes) {
+    const result = this.verify(bytes);
+    const ended = this.ended.draw(result);
+    const isDoubtful = ended !== null && ended.dataset.doubtful === "true";
+    return { result: result, state: isDoubtful ? "sealed" : this.view.stateOf(result), ended: ended, isDoubtful: isDoubtful };
+  };
+
   /* Draws the result for the receipt as it came, or for `change`, what MZ.tamper made of it. */
   Check.prototype.draw = function (change) {
     if (!this.isTrusted) {
@@ -95,28 +104,26 @@
       return;
     }
     const hadFocus = this.tries.contains(document.activeElement);
-    const original = this.verify(this.bytes);
+    const judged = this.judge(this.bytes);
+    const original = judged.result;
     const result = change ? this.verify(change.bytes) : original;
     const isReceipt = result.steps[0].ok;
     const isOfOthers = !isReceipt && !change && MZ.isProofOfOthers(this.bytes);
-    const state = this.view.stateOf(result);
-    const ended = change ? null : this.ended.draw(result);
     const verdict = this.view.drawVerdict(result, change, isOfOthers);
-    const isDoubtful = ended !== null && ended.dataset.doubtful === "true";
-    if (isDoubtful) {
+    if (judged.isDoubtful && !change) {
       this.ended.doubt(verdict);
     }
-    this.answer([verdict].concat(ended || []));
+    this.answer([verdict].concat((!change && judged.ended) || []));
     refill(this.steps, isReceipt ? this.view.drawSteps(result, change ? original : null) : []);
     refill(this.tries, original.isSealed ? this.drawTries(change) : []);
     refill(this.technical, isReceipt ? this.view.drawTechnical(result) : []);
-    this.root.dataset.result = isDoubtful ? "sealed" : state;
+    this.root.dataset.result = change ? this.view.stateOf(result) : judged.state;
     if (hadFocus) {
       this.tries.querySelector("button").focus(); // the pressed button was drawn anew
     }
   };
 
-  /* Draws as soon as the browser has had its chance to check the signatures by itself. */
+  /* Draws the receipt as it came, or what `change` made of it. */
   Check.prototype.show = function (change) {
     const check = this;
     const turn = (this.asked += 1);
@@ -126,10 +133,15 @@
         check.draw(change);
       }
     }
+    this.foresee(bytes, draw);
+  };
+
+  /* Calls `done` when the browser has had its chance to check the signatures by itself. */
+  Check.prototype.foresee = function (bytes, done) {
     if (MZ.foresee) {
-      MZ.foresee(bytes, MZ.keysFor(this.against.keys, this.against.policy), draw);
+      MZ.foresee(bytes, MZ.keysFor(this.against.keys, this.against.policy), done);
     } else {
-      draw();
+      done();
     }
   };
 
@@ -149,14 +161,30 @@
         check.say(check.words.wrong_script);
       }
       check.root.dataset.rehearsed = "";
+      check.waiting.forEach(function (done) {
+        done();
+      });
     });
+  };
+
+  /* Calls `done` once the known answers have been judged, and isTrusted says how. */
+  Check.prototype.whenRehearsed = function (done) {
+    if ("rehearsed" in this.root.dataset) {
+      done();
+    } else {
+      this.waiting.push(done);
+    }
+  };
+
+  Check.prototype.setAgainst = function (against) {
+    this.against = against;
+    this.view.setAgainst(against);
   };
 
   /* Checks the file of a receipt; `against`, if given, says by what from now on. */
   Check.prototype.check = function (bytes, against) {
     if (against) {
-      this.against = against;
-      this.view.setAgainst(against);
+      this.setAgainst(against);
     }
     this.bytes = bytes;
     this.turn = 0;
@@ -239,6 +267,7 @@
     check.ended = new MZ.ReceiptEnded(root.dataset, check.words);
     const embedded = root.querySelector("[data-receipt]");
     const chooser = root.querySelector("[data-chooser]");
+    check.many = new MZ.ReceiptMany(root.querySelector("[data-many]"), check);
     const input = chooser ? new MZ.ReceiptInput(chooser, check, check.against) : null;
     if (embedded) {
       check.check(MZ.utf8(embedded.textContent));

@@ -1,5 +1,5 @@
 /*
- * Where a receipt to check comes from: a file, a photo of a code, what is pasted, the camera, or the address of the page; and
+ * Where a receipt to check comes from: a file, several, a photo of a code, what is pasted, the camera, or the address of the page; and
  * by whose keys it is checked. Draws nothing itself: receipt-check.js answers. Nothing leaves the device.
  *
  * The camera and photos are read by jsQR, which is fetched when it is first needed, or is in a saved page already.
@@ -51,6 +51,7 @@
   Input.prototype.complain = function (words) {
     this.complaint.textContent = words;
     if (words) {
+      this.check.many.clear();
       this.check.say("");
     }
   };
@@ -117,9 +118,18 @@
   Input.prototype.take = function (bytes) {
     const input = this;
     this.complain("");
+    this.check.many.clear();
     this.readAgainst(function (against) {
       input.check.check(bytes, against);
       input.check.scrollIntoView();
+    });
+  };
+
+  Input.prototype.takeMany = function (files) {
+    const input = this;
+    this.complain("");
+    this.readAgainst(function (against) {
+      input.check.many.run(Array.prototype.slice.call(files), against, LARGEST_FILE);
     });
   };
 
@@ -160,7 +170,9 @@
     const file = this.file.files[0];
     const text = this.paste.value;
     const input = this;
-    if (file && /^image\//.test(file.type)) {
+    if (this.file.files.length > 1) {
+      this.takeMany(this.file.files);
+    } else if (file && /^image\//.test(file.type)) {
       this.takePhoto(file);
     } else if ((file ? file.size : text.length) > LARGEST_FILE) {
       this.complain(this.words.too_large);

@@ -97,6 +97,12 @@
     return value !== null && typeof value === "object" ? MZ.formatJSON(value) : String(value);
   };
 
+  /* Returns one line for an event that held: what happened, and when. */
+  View.prototype.sayEvent = function (result) {
+    const at = result.open && this.formatTime(result.open.at);
+    return result.open ? (this.events[result.open.type] || String(result.open.type)) + " · " + at : this.words.event;
+  };
+
   /* Returns [[label, value]]: what a person wants to read of an event. */
   View.prototype.factsOf = function (result) {
     const view = this;

@@ -54,5 +54,9 @@ def test_everything_is_taken_away_and_checked_without_us(
     home.goto((tmp_path / "home" / "verify.html").as_uri())
     home.set_input_files("input[type=file] >> nth=0", receipts[0])
     expect(home.locator("main")).to_contain_text({"zh": "核验通过", "en": "Verified"}[language], timeout=60_000)
+    home.set_input_files("input[type=file] >> nth=0", receipts)
+    all_good = {"zh": f"{len(receipts)} 份回执都通过", "en": f"All verified: {len(receipts)}"}[language]
+    expect(home.locator("[data-verdict]")).to_contain_text(all_good, timeout=60_000)
+    assert len(receipts) > 1
     alone.close()
     phone.watched.close()

@@ -16,9 +16,14 @@ function scriptsBelow(folder) {
     .map((name) => folder + name);
 }
 
+function scriptsOfTheCheck() {
+  const around = ["check", "ended", "input", "many", "view"].map((name) => `static/js/receipt-${name}.js`);
+  return [...scriptsBelow("static/js/verify/"), ...around];
+}
+
 test("the check of receipts is ES2015 in classic scripts: old phones read it, and pages saved to disk run it", () => {
   const files = filesOfTheCheck().map((name) => `static/${name}`);
-  const ours = [...scriptsBelow("static/js/verify/"), "static/js/receipt-check.js", "static/js/receipt-input.js", "static/js/receipt-view.js"];
+  const ours = scriptsOfTheCheck();
   assert.ok(ours.length >= 9);
   for (const file of ours) {
     assert.ok(files.includes(file), `${file} is loaded by no page`);
@@ -37,7 +42,7 @@ test("every other script of ours is ES2018, what the web views of 2019 read", ()
 
 test("a page in a browser without crypto.subtle, BigInt or TextDecoder can check receipts", () => {
   const mayBeMissing = "static/js/verify/native.js"; // it asks what is there, and nothing needs its answer
-  for (const file of [...scriptsBelow("static/js/verify/"), "static/js/receipt-check.js", "static/js/receipt-input.js", "static/js/receipt-view.js"]) {
+  for (const file of scriptsOfTheCheck()) {
     if (file === mayBeMissing) continue;
     const code = readFileSync(new URL(file, root), "utf8").replace(/\/\*[^]*?\*\//g, "");
     assert.doesNotMatch(code, /\b(subtle|BigInt|TextDecoder|TextEncoder|globalThis|fetch\(|innerHTML)\b/, file);

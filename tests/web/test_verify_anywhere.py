@@ -99,6 +99,68 @@ def test_the_saved_file_checks_receipts_with_no_network_and_asks_for_nothing(app
     assert look(page) == []
 
 
+def test_many_receipts_are_checked_at_once_and_those_that_want_a_look_stand_first(address, phone, key, tmp_path):
+    """Two good ones, one changed, a text that is none: each its line, each opened from it; one alone ends the list."""
+    good = make_receipt(opening().to_show(), key=key)
+    files = {
+        "a.tlog-proof": good,
+        "b.tlog-proof": make_receipt(shown_event(), key=key),
+        "changed.tlog-proof": good.replace(b"\nindex 5\n", b"\nindex 4\n"),
+        "README.txt": b"receipts/\n",
+    }
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+    page = phone.new_page()
+    said: list[str] = []
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.goto(f"{address}/verify")
+    chosen = page.get_by_label("回执文件，或二维码的照片")
+    chosen.set_input_files([tmp_path / name for name in files])
+    expect(verdict(page)).to_contain_text("通过 2 份，有的要看一看")
+    expect(verdict(page)).to_contain_text("1 份核验不通过。")
+    expect(verdict(page)).to_contain_text("另有 1 个文件不是回执")
+    expect(page.locator("[data-module=receipt-check]")).to_have_attribute("data-result", "refused")
+    states = page.locator("[data-many] li .ih-verify__state")
+    assert states.all_inner_texts() == ["核验不通过", "不是回执", "通过", "通过"]
+    lines = page.locator("[data-many] li button")
+    assert lines.nth(0).inner_text().startswith("changed.tlog-proof")
+    assert look(page) == [] and all(line.bounding_box()["height"] >= 44 for line in lines.all())
+
+    lines.nth(0).click()
+    expect(verdict(page)).to_contain_text("核验不通过")
+    lines.nth(2).click()
+    expect(verdict(page)).to_contain_text("核验通过")
+    expect(page.locator("[data-step=event]")).to_contain_text(lines.nth(2).inner_text().split(" · ")[0])
+    expect(lines).to_have_count(4)
+    chosen.set_input_files([tmp_path / "a.tlog-proof", tmp_path / "b.tlog-proof"])
+    expect(verdict(page)).to_contain_text("2 份回执都通过")
+    expect(page.locator("[data-module=receipt-check]")).to_have_attribute("data-result", "passed")
+    chosen.set_input_files(tmp_path / "changed.tlog-proof")
+    expect(verdict(page)).to_contain_text("核验不通过")
+    expect(page.locator("[data-many]")).to_be_hidden()
+    chosen.set_input_files([tmp_path / "README.txt", tmp_path / "README.txt"])
+    expect(verdict(page)).to_contain_text("没有一份通过")
+    expect(page.locator("[data-module=receipt-check]")).to_have_attribute("data-result", "sealed")
+    assert said == []
+
+
+def test_a_browser_that_computes_wrongly_says_nothing_good_of_many(address, phone, key, tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.tlog-proof").write_bytes(make_receipt(opening().to_show(), key=key))
+    page = phone.new_page()
+    page.route("**/receipt-check.js*", lambda route: route.fulfill(
+        body="MZ.checkKnown = function (later, done) { setTimeout(done, 3000, null); };" + route.fetch().text(),
+        content_type="text/javascript",
+    ))  # fmt: skip
+    page.goto(f"{address}/verify")
+    page.get_by_label("回执文件，或二维码的照片").set_input_files(
+        [tmp_path / "a.tlog-proof", tmp_path / "b.tlog-proof"]
+    )
+    expect(verdict(page)).to_contain_text("这个浏览器算得不对")
+    expect(verdict(page)).not_to_contain_text("通过")
+    expect(page.locator("[data-many]")).to_be_hidden()
+
+
 def test_the_saved_files_own_policy_lets_nothing_out(app):
     page = app.test_client().get("/verify/saved").text
     policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]+)"', page)
