@@ -11,6 +11,9 @@ from zoneinfo import ZoneInfo
 HOSPITAL_ZONE = ZoneInfo("Asia/Shanghai")
 
 ONE_DAY = timedelta(days=1)
+AROUND_MIDNIGHT = timedelta(
+    hours=3
+)  # so near to now another day's work is today's too: a session past midnight, or soon after
 FIRST_DAY, LAST_DAY = date(2020, 1, 1), date(2199, 12, 31)  # that a page can be asked for
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import and_, func, select
@@ -18,15 +18,13 @@ from app.domain import checkin as checkin_rules
 from app.domain import places, rulebook
 from app.domain.board import WaitLevels, parse_levels
 from app.domain.break_glass import BreakGlassRule
-from app.domain.calendar import ONE_DAY, day_bounds, hospital_day
+from app.domain.calendar import AROUND_MIDNIGHT, ONE_DAY, day_bounds, hospital_day
 from app.domain.errors import NotFound
 from app.domain.stopping import MoveRule
 from app.domain.strikes import StrikeRule
 from app.domain.waitlist import WaitlistRule
 from app.models import Clinic, ClinicSession, Department, Room, Slot, Staff
 from app.services.availability import is_taken
-
-AROUND_MIDNIGHT = timedelta(hours=3)  # a session that runs past midnight is still part of the day it began in
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Who may do what: one table of every role and every question, then the edges of each rule."""
 
 import dataclasses
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import get_args
 
 import pytest
@@ -36,6 +36,7 @@ from app.domain.access import (
     WriteHealth,
 )
 from app.domain.actor import ANONYMOUS, SYSTEM, Actor
+from app.domain.calendar import instant
 
 NOW = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)  # 12:00 at the hospital
 TODAY = date(2026, 11, 22)
@@ -319,6 +320,14 @@ def test_a_doctor_works_the_own_session_and_the_pool_of_the_own_clinic():
 def test_a_session_is_worked_on_its_day_and_ended_on_the_next(days, is_open):
     for actor in (DOCTOR, DESK):
         answer = access.decide(actor, WorkQueue("clinic", "doctor-zhao", TODAY + days * DAY), NOW)
+        assert isinstance(answer, Grant) if is_open else answer == Denial(Rule.OTHER_DAY)
+
+
+@pytest.mark.parametrize(("clock", "is_open"), [("20:59", False), ("21:00", True), ("23:59", True)])
+def test_a_session_soon_after_midnight_can_be_made_ready_in_the_evening(clock, is_open):
+    now = instant(TODAY, time.fromisoformat(clock))
+    for actor in (DOCTOR, DESK):
+        answer = access.decide(actor, WorkQueue("clinic", "doctor-zhao", TODAY + DAY), now)
         assert isinstance(answer, Grant) if is_open else answer == Denial(Rule.OTHER_DAY)
 
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+from app.domain.actor import SYSTEM
+from app.models import ClinicSession
+from app.services import planning
 from tests.browsing import Browser
 
 
@@ -20,6 +25,25 @@ def test_a_visit_from_the_call_to_its_end(doors, ward):
     assert "叫下一位" in page and "已完成 1 人" in page
     kinds = ["ticket.called", "ticket.recalled", "visit.started", "visit.finished"]
     assert ward.types(who.ref)[-4:] == kinds
+
+
+def test_who_came_early_to_a_clinic_soon_after_midnight_is_seen_before_it(doors, ward):
+    ward.clock.now = ward.now.replace(hour=15, minute=45)  # 23:45 in Shanghai
+    with ward.house.reading_session() as session:
+        room = session.get_one(ClinicSession, ward.expert).room_id
+    hours = ward.now + timedelta(minutes=25), ward.now + timedelta(hours=2)
+    tonight = ward.do(
+        planning.plan_session, SYSTEM, ward.clinic, ward.department, ward.chen.ref, room, *hours, 10, "expert"
+    )
+    who = ward.person()
+    ticket = ward.waiting(tonight, who)
+    doctor = doors.staff(ward.chen)
+    assert "叫下一位" in doctor.get(f"/staff/doctor/?session={tonight}").text
+    called = doctor.post(f"/staff/doctor/sessions/{tonight}/call", session=tonight)
+    assert called.status_code == 303
+    doctor.post(f"/staff/doctor/tickets/{ticket}/start", session=tonight)
+    doctor.post(f"/staff/doctor/tickets/{ticket}/finish", session=tonight)
+    assert ward.types(who.ref)[-3:] == ["ticket.called", "visit.started", "visit.finished"]
 
 
 def test_calling_with_nobody_there_says_so(doors, ward):

@@ -19,7 +19,7 @@ from app.domain.access.questions import (
     WriteHealth,
 )
 from app.domain.actor import Actor
-from app.domain.calendar import ONE_DAY, day_bounds, hospital_day
+from app.domain.calendar import AROUND_MIDNIGHT, ONE_DAY, day_bounds, hospital_day
 
 
 def decide_doctor(actor: Actor, question: Question, now: datetime) -> Answer:
@@ -135,9 +135,11 @@ def _enough(grant: Grant, kind: str | None, recorded_at: datetime | None, *, in_
 
 
 def _on_its_day(session_on: date, now: datetime, basis: Basis) -> Answer:
-    """Return a grant on the session's day and the next one: a session that runs past midnight can still be ended."""
-    today_on = hospital_day(now)
-    return Grant(basis) if session_on <= today_on <= session_on + ONE_DAY else Denial(Rule.OTHER_DAY)
+    """Return a grant from three hours before the session's day to the end of the next one: a session soon after midnight
+    can be made ready, and one that runs past midnight can still be ended."""
+    opens_at = day_bounds(session_on)[0] - AROUND_MIDNIGHT
+    is_its_day = opens_at <= now and hospital_day(now) <= session_on + ONE_DAY
+    return Grant(basis) if is_its_day else Denial(Rule.OTHER_DAY)
 
 
 def in_clinic(actor: Actor, clinic: str) -> Answer:
