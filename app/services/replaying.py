@@ -103,14 +103,14 @@ def _moves(session: Session, ticket_ids: list[str]) -> dict[str, TicketMove]:
 
 
 def _events(session: Session, day_on: date) -> Iterator[tuple[Event, datetime, dict[str, Any]]]:
-    """Return the events of queues from that day on, with their sealed instant and own half, in the order of the log; of later
-    days only those of the day's patients."""
+    """Return the events of queues of that day and the next, with their sealed instant and own half, in the order of the log;
+    and those of the day's patients from the day before, when who came early to a session after midnight arrived, and later."""
     from_at, to_at = day_bounds(day_on)
     of_the_day = select(Ticket.patient_ref).join(Queue, Queue.id == Ticket.queue_id).where(Queue.day_on == day_on)
     query = (
         select(Event)
-        .where(or_(*(Event.type.like(kind) for kind in OF_QUEUES)), Event.at >= from_at)
-        .where(or_(Event.at < to_at + ONE_DAY, Event.subject_ref.in_(of_the_day)))
+        .where(or_(*(Event.type.like(kind) for kind in OF_QUEUES)), Event.at >= from_at - ONE_DAY)
+        .where(or_(Event.at.between(from_at, to_at + ONE_DAY), Event.subject_ref.in_(of_the_day)))
         .order_by(Event.serial)
         .execution_options(yield_per=BATCH)
     )

@@ -112,6 +112,24 @@ TAMPERED = {
 }
 
 
+def test_who_came_before_midnight_to_a_session_after_it_replays_on_its_day(ward):
+    ward.clock.now = ward.now.replace(hour=15, minute=45)  # 23:45 in Shanghai
+    hours = ward.now + timedelta(minutes=25), ward.now + timedelta(hours=2)
+    room = ward.do(planning.create_room, SYSTEM, ward.clinic, "9诊室", "Room 9")
+    tonight = ward.do(
+        planning.plan_session, SYSTEM, ward.clinic, ward.department, ward.chen.ref, room, *hours, 10, "expert"
+    )
+    first, second = ward.waiting(tonight), ward.waiting(tonight)
+    assert ward.do(queueing.call_next, ward.chen, tonight).id == first
+    ward.clock.now += timedelta(minutes=30)
+    for verb in (queueing.start, queueing.finish):
+        ward.do(verb, ward.chen, first)
+    assert ward.do(queueing.call_next, ward.chen, tonight).id == second
+    found = replayed(ward)
+    assert found.is_equal, found
+    assert [(queue.tickets, queue.calls) for queue in found.queues if queue.tickets] == [(2, 2)]
+
+
 @pytest.mark.parametrize("what", TAMPERED)
 def test_a_row_that_was_changed_past_the_services_is_named(ward, what):
     ticket = a_day(ward)[3]  # A004: passed three times in another room
