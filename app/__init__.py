@@ -60,7 +60,7 @@ def create_app(settings: Settings | None = None, clock: Callable[[], datetime] |
     errors.init_errors(app, busy=GateBusy)
     doors.init_doors(app, settings)
     cli.init_cli(app, settings)
-    metrics.init_metrics(app, settings, [job.name for job in chores.jobs()])
+    metrics.init_metrics(app, settings, [job.name for job in chores.jobs(is_demo=settings.is_demo)])
     chores.init_chores(app, app.extensions["mingzhen"], settings)
     warming.init_warming(app, settings.compiled_templates)
     return app

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import click
@@ -26,6 +27,7 @@ from app import erasing, packing, sending
 from app.config import Settings
 from app.services import events
 from app.services.chores import CHORES, Chore
+from app.web.demo import keeping
 from app.web.house import House, HouseKeeper
 from app.web.metrics import Counters
 
@@ -66,14 +68,15 @@ def do_chore(house: House, chore: Chore) -> int:
     return count
 
 
-def jobs() -> list[Job]:
-    """Return all there is to do, in order."""
+def jobs(*, is_demo: bool = False) -> list[Job]:
+    """Return all there is to do, in order; in a demo its day, too."""
     chores = [Job(c.name, c.every_seconds, lambda house, c=c: do_chore(house, c), c.in_batches) for c in CHORES]  # type: ignore[misc]
     return [
         *chores,
         Job("send-messages", 1, sending.send),
         Job("pack-takeouts", 2, packing.work, in_batches=True),
         Job("finish-erasures", 2, erasing.work, in_batches=True),
+        *([Job("keep-the-demo-open", 20, keeping.begin_day)] if is_demo else []),
     ]
 
 
@@ -84,13 +87,13 @@ class ChoreKeeper:
         self,
         house: HouseKeeper,
         settings: Settings,
-        work: Callable[[], list[Job]] = jobs,
+        work: Callable[[], list[Job]] | None = None,
         counters: Counters | None = None,
     ) -> None:
         self._house = house
         self._counters = counters
         self._settings = settings
-        self._work = work
+        self._work = work or partial(jobs, is_demo=settings.is_demo)
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -183,7 +186,7 @@ def init_chores(app: Flask, house: HouseKeeper, settings: Settings) -> None:
     def chores_command() -> None:
         """Do once, by hand or from cron, the work that the clock brings; the web workers do it by themselves."""
         failed = False
-        for job in jobs():
+        for job in jobs(is_demo=settings.is_demo):
             count = do(job, house, counters)
             while job.in_batches and count:
                 count = do(job, house, counters)

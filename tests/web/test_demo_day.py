@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
-from app.models import ClinicSession
-from app.services import clinics
+from app.models import ClinicSession, Ticket
+from app.services import clinics, queueing
 from app.services.demo import coming, day
 from app.services.demo import house as demo_house
-from app.web.demo.keeping import keep_day
+from app.web.demo.keeping import begin_day, keep_day
 
 
 @pytest.fixture
@@ -34,6 +36,57 @@ def test_whatever_the_hour_eight_wait_for_a_doctor_who_has_a_slot_soon(hospital,
             assert lack.is_nothing, hours
             assert session.get_one(ClinicSession, lack.session_id).room_id in built.rooms[:2]
             assert day.who_sits(session, built, clock()) & set(day.DOCTORS)
+
+
+def sessions_and_waiting(hospital) -> tuple[int, int]:
+    with hospital.reading_session() as session:
+        sittings = session.scalar(select(func.count()).select_from(ClinicSession))
+        waiting = session.scalar(select(func.count()).select_from(Ticket).where(Ticket.state == "waiting"))
+    return int(sittings or 0), int(waiting or 0)
+
+
+def test_the_clock_opens_the_next_session_and_leaves_one_that_runs_alone(hospital, clock, built) -> None:
+    assert begin_day(hospital) == 1
+    first = sessions_and_waiting(hospital)
+    assert first[1] == day.WAITING
+    assert begin_day(hospital) == 0
+    with hospital.reading_session() as session:
+        session_id = day.look(session, built, clock()).session_id
+    with hospital.writing_session() as session:
+        doctor = next(
+            d for d in built.doctors.values() if d.ref == session.get_one(ClinicSession, session_id).clinician_ref
+        )
+        queueing.call_next(session, doctor, session_id, clock())
+    assert begin_day(hospital) == 0 and sessions_and_waiting(hospital) == (first[0], day.WAITING - 1)
+    clock.now += timedelta(days=3)
+    assert begin_day(hospital) == 1
+    with hospital.reading_session() as session:
+        assert day.look(session, built, clock()).is_nothing
+
+
+def test_before_the_demo_is_there_the_clock_does_nothing(hospital) -> None:
+    assert begin_day(hospital) == 0 and sessions_and_waiting(hospital) == (0, 0)
+
+
+def test_two_who_keep_the_day_at_once_open_one_session_for_eight(hospital, clock, built) -> None:
+    """A page of the demo and the work of the clock, in two processes: both find the day over, then take turns."""
+    both_looked = threading.Barrier(2, timeout=60)
+    look, looked = day.look, threading.local()
+
+    def look_together(*arguments):
+        found = look(*arguments)
+        if not getattr(looked, "once", False):
+            looked.once = True
+            both_looked.wait()
+        return found
+
+    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(2) as crew:
+        patch.setattr(day, "look", look_together)
+        for one in [crew.submit(keep_day, hospital) for _ in range(2)]:
+            one.result(60)
+    with hospital.reading_session() as session:
+        running = session.scalars(select(ClinicSession).where(ClinicSession.room_id.in_(built.rooms[:2]))).all()
+        assert len(running) == 1 and sessions_and_waiting(hospital)[1] == day.WAITING
 
 
 def test_the_next_three_days_have_slots_for_children_and_for_adults_planned_once(hospital, clock, built) -> None:

@@ -32,18 +32,32 @@ def keep_day(at_house: House) -> None:
         return
     session_id = lack.session_id
     if session_id is None:
-        with at_house.writing_session() as session:
-            session_id = day.plan(session, at, now)
+        with at_house.writing_session() as session:  # others may have been first, here and with each who arrives
+            session_id = day.look(session, at, now).session_id or day.plan(session, at, now)
     for _ in range(lack.waiting):
         if not _one_arrives(at_house, at, session_id):
             break  # slots of the last hour come back with time; better than a second session beside the first
     at_house.bell.knock()
 
 
+def begin_day(at_house: House) -> int:
+    """Keep the day where no session runs any more, and return 1; else 0. The work of the clock, so that whoever comes back
+    hours or days later by any page finds a hospital that is open; who waits in a session that runs is `keep_day`'s."""
+    try:
+        with at_house.reading_session() as session:
+            is_over = day.look(session, demo_house.find(session), at_house.clock()).session_id is None
+    except LookupError:
+        return 0  # `demo-data` has not run yet
+    if is_over:
+        keep_day(at_house)
+    return int(is_over)
+
+
 def _one_arrives(at_house: House, at: demo_house.DemoHouse, session_id: str) -> bool:
     try:
         with at_house.writing_session() as session:
-            return day.someone_arrives(session, at, session_id, at_house.clock())
+            now = at_house.clock()
+            return day.look(session, at, now).waiting > 0 and day.someone_arrives(session, at, session_id, now)
     except Refused:  # the other worker was first
         return True
 
