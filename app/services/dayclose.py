@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.domain import dayclose as rules
 from app.domain.actor import Actor
-from app.domain.calendar import day_bounds, hospital_day
+from app.domain.calendar import AROUND_MIDNIGHT, day_bounds, hospital_day
 from app.domain.dayclose import DayAhead, DayClosed, DayNotOver, Figures, Group, Hour, Line, Position
 from app.domain.errors import NotFound
 from app.domain.tickets import format_ticket
@@ -58,7 +58,7 @@ def day_of(session: Session, actor: Actor, clinic_id: str, day_on: date, now: da
 def close(session: Session, actor: Actor, clinic_id: str, day_on: date, position: Position, now: datetime) -> None:
     """Close a day: keep its figures with where the ledger stood.
 
-    Raises NotFound, NotAllowed, DayAhead, DayClosed, DayNotOver while anybody of that day is waited for.
+    Raises NotFound, NotAllowed, DayAhead, DayClosed, DayNotOver while anybody is waited for on that day or in the three hours after it.
     """
     clinic = _clinic(session, actor, clinic_id, now)
     if day_on > hospital_day(now):
@@ -67,7 +67,7 @@ def close(session: Session, actor: Actor, clinic_id: str, day_on: date, position
         raise DayClosed()
     lines = lines_of(session, clinic_id, day_on, now)
     counted = rules.figures(lines)
-    if counted.unfinished and day_on == hospital_day(now):
+    if counted.unfinished and is_running(day_on, now):
         raise DayNotOver(count=counted.unfinished)
     kept = DayClose(
         clinic_id=clinic_id, day_on=day_on, closed_by=str(actor.ref), closed_at=now, ledger_size=position.size,
@@ -82,6 +82,11 @@ def close(session: Session, actor: Actor, clinic_id: str, day_on: date, position
         "digest": rules.digest(rules.csv_text(lines, clinic.name_zh, day_on.isoformat(), position, now)),
     }
     events.record(session, "day.closed", actor, now, detail=detail)
+
+
+def is_running(day_on: date, now: datetime) -> bool:
+    """Return whether the day's sessions may still run: it is that day, or not three hours past it. Later somebody was forgotten."""
+    return now < day_bounds(day_on)[1] + AROUND_MIDNIGHT
 
 
 def csv_of(view: DayView, position: Position, now: datetime) -> str:

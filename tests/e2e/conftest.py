@@ -33,7 +33,7 @@ def is_fresh(site: Site) -> bool:
 @pytest.fixture(scope="session")
 def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a demo that was started once: people with a past, and a ledger that sealed it."""
-    site = Site(tmp_path_factory.mktemp("seeded") / "var", MINGZHEN_FRESHEN_DEMO="1").prepare().start()
+    site = Site(tmp_path_factory.mktemp("seeded") / "var").prepare().start()
     try:
         site.ready()
         wait_until(lambda: is_fresh(site))

@@ -25,6 +25,22 @@ def test_two_taps_lead_from_the_scan_to_the_ticket(doors, ward):
     assert "A001" in queue.text and "/receipts/" in queue.text
 
 
+def test_before_midnight_a_visit_soon_after_it_can_be_checked_in_from_home(doors, ward):
+    """Without a presence: the home page says so, and where it leads the visit stands, with how to check in."""
+    ward.clock.now = ward.now.replace(hour=15, minute=50)  # 23:50 in Shanghai
+    tonight = ward.plan_again()
+    who = ward.person("李明")
+    ward.booked(who, tonight, ward.slots(tonight)[7])  # 00:00
+    later = ward.person("王小红")
+    ward.booked(later, tonight, ward.slots(tonight)[10])  # 00:30
+    phone = doors.phone(who)
+    assert "给李明签到" in phone.get("/").text
+    page = phone.get("/check-in").text
+    assert "今天没有待签到的预约" not in page and "00:00" in page and "屏幕上的 6 位数字" in page
+    home = doors.phone(later).get("/").text
+    assert "00:00 开始签到" in home and "当天到院后签到" not in home
+
+
 def test_the_code_is_exchanged_at_once_and_stands_in_no_later_address(doors, ward):
     phone = doors.phone(ward.person())
     code = ward.venue_code()

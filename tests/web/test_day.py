@@ -89,6 +89,18 @@ def test_a_day_on_which_somebody_waits_is_not_closed(ward, doors, admin):
     assert office.post("/staff/admin/day/2026-03-03/close", clinic=ward.clinic).status_code == 409
 
 
+def test_a_session_that_runs_past_midnight_keeps_its_day_open(ward, doors, admin, sealing):
+    ward.clock.now = ward.now.replace(hour=15, minute=50)  # 23:50 in Shanghai
+    ward.waiting(ward.plan_again())
+    midnight = ward.now + timedelta(minutes=10)
+    for minutes, status in ((10, 409), (170, 409), (185, 303)):  # after three hours somebody forgot to end it
+        ward.clock.now = midnight + timedelta(minutes=minutes)
+        office = doors.staff(admin)
+        page = office.get(f"/staff/admin/day/{DAY}").text
+        assert ("还有 1 人没有结束" in page) is (status == 409) and ("/close" in page) is (status == 303)
+        assert office.post(f"/staff/admin/day/{DAY}/close", clinic=ward.clinic).status_code == status, minutes
+
+
 def test_closed_once_it_keeps_its_numbers_and_is_never_opened_again(ward, doors, admin, sealing):
     live_a_day(ward)
     end(ward)

@@ -42,6 +42,7 @@ def day(day: str) -> Any:
         before=(day_on - timedelta(days=1)).isoformat(),
         after=(day_on + timedelta(days=1)).isoformat() if day_on < hospital_day(now) else "",
         is_over=day_on <= hospital_day(now),
+        is_running=dayclose.is_running(day_on, now),
     )
     return make_response(page)
 

@@ -13,7 +13,6 @@ from markupsafe import Markup
 from sqlalchemy.orm import Session
 
 from app.domain.actor import Actor
-from app.domain.calendar import hospital_day
 from app.domain.checkin import Presence, Way, WayNotUsed, is_present
 from app.domain.errors import (
     AppointmentMoved,
@@ -178,11 +177,7 @@ def _page(errors: dict[str, str], status: int) -> Any:
             found = checkin.visits_here(session, actor, presence.clinic, now)
             clinic = clinics.clinic_names(session).get(presence.clinic)
         else:
-            today = [
-                view
-                for view in booking.appointments_of(session, actor, now)
-                if view.state == "booked" and hospital_day(view.starts_at) == hospital_day(now)
-            ]
+            today = [view for view in checkin.today_of(session, actor, now) if view.state == "booked"]
             found, clinic = checkin.windows_of(session, today, now), None
         away = _away(session, actor, names, presence, now)
         fenced = clinics.with_fence(

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.domain.actor import Actor
 from app.domain.calendar import hospital_day
-from app.services import booking, checkin, identity, lines, people
+from app.services import booking, checkin, clinics, identity, lines, people
 from app.services.booking import AppointmentView
 from app.services.checkin import VisitHere
 from app.web.i18n import clock, named, short_day
@@ -24,13 +24,15 @@ OPEN_BEFORE_QUEUE = ("held", "booked")
 
 @dataclass(frozen=True)
 class AppointmentCard:
-    """An appointment as `appointment_card` shows it."""
+    """An appointment as `appointment_card` shows it. `is_near`: today, or within the hours around midnight that are today's
+    too; `is_today`: its clock time says enough."""
 
     appointment: AppointmentView
     person: str
     words: str
     tone: str
     is_today: bool
+    is_near: bool
 
     @property
     def href(self) -> str:
@@ -81,7 +83,9 @@ def appointment_card(view: AppointmentView, names: dict[str, str], now: datetime
     """Return an appointment with its words in the page's language."""
     words, tone = appointment_words(view)
     is_today = hospital_day(view.starts_at) == hospital_day(now)
-    return AppointmentCard(view, names.get(view.patient_ref, ""), words, tone, is_today)
+    from_at, to_at = clinics.around_today(now)
+    is_near = from_at <= view.starts_at < to_at
+    return AppointmentCard(view, names.get(view.patient_ref, ""), words, tone, is_today, is_near)
 
 
 def appointment_words(view: AppointmentView) -> tuple[str, str]:
@@ -207,7 +211,7 @@ def _booked_step(appointments: tuple[AppointmentCard, ...], windows: list[VisitH
                 button=_("去确认"),
             )
         when = clock(view.starts_at) if card.is_today else f"{short_day(view.starts_at)} {clock(view.starts_at)}"
-        text = window_words(here) if card.is_today else _("当天到院后签到。")
+        text = window_words(here) if card.is_near else _("当天到院后签到。")
         return Step(
             when, text, "wait", over=f"{card.person} · {named(view.department)}", href=card.href, button=_("看预约")
         )
@@ -217,7 +221,7 @@ def _booked_step(appointments: tuple[AppointmentCard, ...], windows: list[VisitH
 def _free_step(done: list[AppointmentCard]) -> Step:
     """Return what is left when nothing is ahead: to read what the doctor wrote today, or to book."""
     for card in reversed(done):
-        if card.is_today:
+        if card.is_near:
             over = f"{card.person} · {named(card.appointment.department)}"
             return Step(
                 _("看完了"),
